@@ -1,0 +1,1 @@
+"""A serverless control plane for Azure Machine Learning registries."""

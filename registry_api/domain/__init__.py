@@ -1,0 +1,1 @@
+"""What a registry is: pure rules and records, without I/O, SDK, clock or environment."""

@@ -1,0 +1,65 @@
+"""An operation: what a caller may follow while a change becomes true."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from registry_api.domain.resources import Failure, ResourceState
+
+
+def registry_key_in(operation_id: str) -> str:
+    """Return the key of the registry that an operation id belongs to; ids are `{key}.{anything}`."""
+    return operation_id.partition(".")[0]
+
+
+class OperationKind(StrEnum):
+    """What was asked for."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+class OperationStatus(StrEnum):
+    """How far it is; the last three are terminal."""
+
+    NOT_STARTED = "NotStarted"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+class Step(BaseModel):
+    """The part of an operation that concerns one region."""
+
+    model_config = ConfigDict(frozen=True)
+
+    location: str
+    state: ResourceState | None  # None once the region is gone
+    message: str | None = None
+
+
+class Operation(BaseModel):
+    """One accepted change on its way. It stays readable after its registry is gone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: OperationKind
+    registry: str
+    generation: int
+    status: OperationStatus = OperationStatus.NOT_STARTED
+    percent_complete: int = 0
+    steps: tuple[Step, ...] = ()
+    start_time: datetime
+    end_time: datetime | None = None
+    error: Failure | None = None
+    requested_by: str
+    traceparent: str | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether nothing will change any more."""
+        return self.end_time is not None

@@ -1,0 +1,109 @@
+"""What has to be done to make the cloud true. What-if shows a plan, the worker carries it out."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from registry_api.domain.resources import Kind, Resource, ResourceKey
+
+
+class Presence(StrEnum):
+    """What is seen of a resource in the cloud."""
+
+    ABSENT = "Absent"
+    CHANGING = "Changing"  # being made or removed, by whoever asked for it
+    DIFFERENT = "Different"  # there, but not as it should be
+    READY = "Ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a backend sees of one resource."""
+
+    presence: Presence
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class Verb(StrEnum):
+    """What an action does."""
+
+    CREATE = "Create"
+    REPAIR = "Repair"
+    DELETE = "Delete"
+    WAIT = "Wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do to one resource, possibly only after another resource is done."""
+
+    verb: Verb
+    resource: Resource
+    blocked_by: ResourceKey | None = None
+
+    @property
+    def can_start(self) -> bool:
+        """Tell whether there is something to do about it now."""
+        return self.verb is not Verb.WAIT and self.blocked_by is None
+
+
+def plan(
+    resources: Iterable[Resource],
+    wanted: Collection[ResourceKey],
+    observed: Mapping[ResourceKey, Observation],
+) -> tuple[Action, ...]:
+    """Return everything that is left to do; nothing left means converged.
+
+    Args:
+        resources: All resources that the registry may own.
+        wanted: The keys of those that it is to have.
+        observed: What the cloud shows of each.
+    """
+    resources = tuple(resources)
+    presence = {resource.key: observed[resource.key].presence for resource in resources}
+    actions = (
+        _to_have(resource, presence) if resource.key in wanted else _to_lose(resource, presence)
+        for resource in resources
+    )
+    return tuple(action for action in actions if action is not None)
+
+
+def _to_have(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> Action | None:
+    match presence[resource.key]:
+        case Presence.READY:
+            return None
+        case Presence.CHANGING:
+            return Action(Verb.WAIT, resource)
+        case seen:
+            verb = Verb.REPAIR if seen is Presence.DIFFERENT else Verb.CREATE
+            return Action(verb, resource, _not_ready_yet(resource, presence))
+
+
+def _to_lose(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> Action | None:
+    match presence[resource.key]:
+        case Presence.ABSENT:
+            return None
+        case Presence.CHANGING:
+            return Action(Verb.WAIT, resource)
+        case _:
+            return Action(Verb.DELETE, resource, _still_there(resource, presence))
+
+
+def _not_ready_yet(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> ResourceKey | None:
+    """Return what must be ready before this resource: a replica needs its container registry."""
+    if resource.kind is not Kind.REPLICA:
+        return None
+    return next(
+        (key for key, seen in presence.items() if key.kind is Kind.CONTAINER_REGISTRY and seen is not Presence.READY),
+        None,
+    )
+
+
+def _still_there(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> ResourceKey | None:
+    """Return what must be gone before this resource: a container registry outlives its replicas."""
+    if resource.kind is not Kind.CONTAINER_REGISTRY:
+        return None
+    return next(
+        (key for key, seen in presence.items() if key.kind is Kind.REPLICA and seen is not Presence.ABSENT),
+        None,
+    )

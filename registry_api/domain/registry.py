@@ -1,0 +1,180 @@
+"""A registry: what is wanted of it, what is true of it, and how it gets from one to the other."""
+
+import hashlib
+from collections import defaultdict
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from registry_api.domain.names import key_of
+from registry_api.domain.operation import Operation
+from registry_api.domain.resources import Resource, ResourceKey, ResourceState, state_of, wanted
+from registry_api.domain.spec import RegistrySpec, StorageConfig
+
+
+class ProvisioningState(StrEnum):
+    """Where a registry stands, in the words of Azure Resource Manager."""
+
+    ACCEPTED = "Accepted"
+    CREATING = "Creating"
+    UPDATING = "Updating"
+    DELETING = "Deleting"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether nothing is on its way."""
+        return self in {self.SUCCEEDED, self.FAILED, self.CANCELED}
+
+
+class RegistryKey(NamedTuple):
+    """What is unique: a name, whatever its case, within a tenant."""
+
+    tenant: str
+    name: str
+
+    @classmethod
+    def of(cls, tenant: str, name: str) -> "RegistryKey":
+        """Return the key of the registry that a tenant calls by this name."""
+        return cls(tenant, key_of(name))
+
+
+class Scope(BaseModel):
+    """The subscription and resource group that a registry belongs to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    subscription_id: str
+    resource_group: str
+
+
+class Caller(BaseModel):
+    """Who is asking."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    name: str
+    kind: str = "User"
+
+
+class SystemData(BaseModel):
+    """Who made a registry and who changed it last, as Azure Resource Manager writes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    created_by: str
+    created_by_type: str
+    created_at: datetime
+    last_modified_by: str
+    last_modified_by_type: str
+    last_modified_at: datetime
+
+    def as_json(self) -> dict[str, str]:
+        """Return it as it stands in an answer."""
+        return self.model_dump(mode="json")
+
+
+class Condition(BaseModel):
+    """One aspect of a registry's state, by the conventions of the Kubernetes API."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    observed_generation: int
+    last_transition_time: datetime
+
+
+class Visit(BaseModel):
+    """The next time that a worker is to look at a registry.
+
+    `token` names the one message that will bring the worker; any other is a stray.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    token: str
+    due: datetime
+    number: int = 0  # visits so far for this generation, from which the delay between them grows
+
+
+class Lease(BaseModel):
+    """The right to act on a registry. `epoch` grows with every acquisition and fences the one before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: int = 0
+    expires: datetime | None = None
+
+    def is_held(self, now: datetime) -> bool:
+        """Tell whether a worker holds it."""
+        return self.expires is not None and now < self.expires
+
+
+class Registry(BaseModel):
+    """Everything that is stored about one registry. Who writes which field: docs/architecture.md."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    scope: Scope
+    incarnation: str
+    spec: RegistrySpec
+    generation: int
+    observed_generation: int = 0
+    state: ProvisioningState
+    deleting: bool = False
+    operation: Operation  # the newest; its own row is a copy that outlives the registry
+    resources: tuple[Resource, ...]
+    conditions: tuple[Condition, ...] = ()
+    system_data: SystemData
+    visit: Visit
+    lease: Lease = Lease()
+
+    @property
+    def key(self) -> RegistryKey:
+        """Return the registry's key."""
+        return RegistryKey.of(self.tenant, self.spec.name)
+
+    @property
+    def wanted(self) -> dict[ResourceKey, StorageConfig | None]:
+        """Return the resources that the registry is to have."""
+        return {} if self.deleting else wanted(self.spec)
+
+    @property
+    def id(self) -> str:
+        """Return the Azure resource id."""
+        return (
+            f"/subscriptions/{self.scope.subscription_id}/resourceGroups/{self.scope.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/registries/{self.spec.name}"
+        )
+
+    @property
+    def etag(self) -> str:
+        """Return the public entity tag: equal if and only if the spec and the incarnation are.
+
+        The storage service's own tag is not used: it changes with every status write, and by time.
+        """
+        text = f"{self.incarnation}\n{self.spec.model_dump_json()}"
+        return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+    @property
+    def regions(self) -> dict[str, tuple[Resource, ...]]:
+        """Return the resources by region: those of the spec in its order, then those on their way out."""
+        by_region = defaultdict[str, list[Resource]](list)
+        for name in self.spec.region_names:
+            by_region[name] = []
+        for resource in self.resources:
+            by_region[resource.region].append(resource)
+        return {region: tuple(resources) for region, resources in by_region.items()}
+
+    def region_states(self) -> dict[str, ResourceState]:
+        """Return the state of each region."""
+        return {region: state_of(resources) for region, resources in self.regions.items()}

@@ -1,0 +1,154 @@
+"""What a registry owns in the cloud: storage accounts in every region, one container registry, its replicas."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from registry_api.domain.spec import RegistrySpec, StorageConfig
+
+# Vowel-free, so that no hash spells a word that Azure reserves; lower case, as storage accounts ask for.
+_ALPHABET = "bcdfghjkmnpqrstvwxz0123456789"
+_NAME_PREFIX = "mlr"
+_HASH_LENGTH = 21
+
+
+class Kind(StrEnum):
+    """The kinds of cloud resources, in the order in which they are made."""
+
+    STORAGE_ACCOUNT = "StorageAccount"  # with its one container, `assets`
+    CONTAINER_REGISTRY = "ContainerRegistry"
+    REPLICA = "ContainerRegistryReplica"
+
+
+class ResourceState(StrEnum):
+    """What is known of a resource, and of a region as a whole."""
+
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    READY = "Ready"
+    REMOVING = "Removing"
+    FAILED = "Failed"
+
+
+class ResourceKey(NamedTuple):
+    """What tells a registry's resources apart."""
+
+    kind: Kind
+    region: str
+    ordinal: int = 0
+
+
+class Failure(BaseModel):
+    """Why a resource is not what it should be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    final: bool = False  # trying again before somebody acts is pointless
+
+
+class Resource(BaseModel):
+    """One cloud resource that the registry has, wants or is getting rid of.
+
+    `name` is the resource's own name in the cloud. It is stored before the first call that uses it and never
+    derived again, so that whatever crashes, what was made can be found.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    region: str
+    ordinal: int = 0
+    name: str
+    storage_config: StorageConfig | None = None
+    state: ResourceState = ResourceState.PENDING
+    failure: Failure | None = None
+    details: dict[str, str] = {}  # what the backend tells of it: id, endpoint, container
+
+    @property
+    def key(self) -> ResourceKey:
+        """Return what tells this resource from the registry's others."""
+        return ResourceKey(self.kind, self.region, self.ordinal)
+
+
+def wanted(spec: RegistrySpec) -> dict[ResourceKey, StorageConfig | None]:
+    """Return the resources that a spec asks for."""
+    result: dict[ResourceKey, StorageConfig | None] = {}
+    for region in spec.replication_locations:
+        for ordinal in range(region.storage_config.replication_count):
+            result[ResourceKey(Kind.STORAGE_ACCOUNT, region.location, ordinal)] = region.storage_config
+    result[ResourceKey(Kind.CONTAINER_REGISTRY, spec.location)] = None
+    for name in spec.region_names[1:]:
+        result[ResourceKey(Kind.REPLICA, name)] = None
+    return result
+
+
+def assign(spec: RegistrySpec, existing: Sequence[Resource], identity: str) -> tuple[Resource, ...]:
+    """Return the resources for a spec: those that exist keep their names, new ones get one.
+
+    Args:
+        spec: What is wanted.
+        existing: What the registry may own already; what is no longer wanted stays, to be removed.
+        identity: What makes this registry unlike every other one, past or present.
+    """
+    asked_for = wanted(spec)
+    kept = [_afresh(resource, is_wanted=resource.key in asked_for) for resource in existing]
+    have = {resource.key for resource in kept}
+    registry_name = name_of(identity, ResourceKey(Kind.CONTAINER_REGISTRY, spec.location))
+    added = [
+        Resource(
+            kind=key.kind,
+            region=key.region,
+            ordinal=key.ordinal,
+            name=name_of(identity, key) if key.kind is Kind.STORAGE_ACCOUNT else registry_name,
+            storage_config=config,
+        )
+        for key, config in asked_for.items()
+        if key not in have
+    ]
+    return tuple(sorted([*kept, *added], key=lambda resource: (list(Kind).index(resource.kind), *resource.key[1:])))
+
+
+def dismiss(existing: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Return the resources of a registry that is to be gone."""
+    return tuple(_afresh(resource, is_wanted=False) for resource in existing)
+
+
+def _afresh(resource: Resource, *, is_wanted: bool) -> Resource:
+    """Return a resource that exists, without the failures of an earlier request."""
+    if not is_wanted:
+        state = ResourceState.REMOVING
+    elif resource.state is ResourceState.READY:
+        state = ResourceState.READY
+    else:
+        state = ResourceState.PENDING
+    return resource.model_copy(update={"state": state, "failure": None})
+
+
+def name_of(identity: str, key: ResourceKey) -> str:
+    """Return a name of 24 characters that is valid, and practically unique, for every kind of resource."""
+    text = "|".join((key.kind, identity, key.region, str(key.ordinal)))
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest())
+    name = _NAME_PREFIX
+    for _ in range(_HASH_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        name += _ALPHABET[digit]
+    return name
+
+
+def state_of(resources: Iterable[Resource]) -> ResourceState:
+    """Return the state of a region from the states of its resources: the one that asks for most attention."""
+    states = {resource.state for resource in resources}
+    if states == {ResourceState.PENDING, ResourceState.READY}:
+        return ResourceState.PROVISIONING
+    attention = (
+        ResourceState.FAILED,
+        ResourceState.REMOVING,
+        ResourceState.PROVISIONING,
+        ResourceState.PENDING,
+    )
+    return next((state for state in attention if state in states), ResourceState.READY)

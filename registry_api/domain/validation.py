@@ -1,0 +1,198 @@
+"""From what a caller sent to a spec, or to every problem of it at once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from registry_api.domain import regions
+from registry_api.domain.names import key_of
+from registry_api.domain.problems import Code, Path, Problem, Refusal, write_path
+from registry_api.domain.spec import (
+    ContainerRegistryConfig,
+    IntellectualProperty,
+    RegistrySpec,
+    ReplicationLocation,
+    StorageConfig,
+)
+
+# `$schema` is for editors, `status` and `etag` are what the service last said, and the others are the fields
+# that the official client writes but never reads (azure-ai-ml, RegistrySchema, dump_only).
+IGNORED = frozenset(
+    {
+        "$schema",
+        "status",
+        "etag",
+        "identity",
+        "kind",
+        "sku",
+        "managed_resource_group",
+        "mlflow_registry_uri",
+        "discovery_url",
+    }
+)
+READ_ONLY = frozenset({"id", "subscription_id", "resource_group", "system_data"})
+
+_TYPE_NAMES = {
+    "string_type": "a string; if it looks like a number or a boolean, write it in quotes",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of names to values",
+    "model_type": "a mapping of names to values",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ValidDocument:
+    """A document that breaks no rule of its own; what is stored may still speak against it."""
+
+    spec: RegistrySpec
+    read_only: Mapping[str, Any]
+    places: Mapping[str, int]  # where the document lists each region
+
+
+def validate(document: object, name: str | None = None) -> ValidDocument:
+    """Return the spec that a document describes.
+
+    Args:
+        document: What the caller sent, parsed: mappings, lists, strings, numbers, booleans and None.
+        name: The name in the request's path. The document may leave its own name out or must agree.
+
+    Raises:
+        Refusal: With every problem of the document.
+    """
+    if not isinstance(document, dict):
+        raise Refusal(Problem(Code.INVALID_DOCUMENT, "The document must be a mapping of field names to values."))
+    fields = {key: value for key, value in document.items() if key not in IGNORED | READ_ONLY}
+    problems: list[Problem] = []
+    if name is not None:
+        problems += _name_mismatch(fields.get("name"), name)
+        fields["name"] = name
+    problems += _location_problems(fields)
+    try:
+        spec = RegistrySpec.model_validate(fields)
+    except ValidationError as error:
+        raise Refusal(*_in_order([*_field_problems(error), *problems], document)) from None
+    if problems:
+        raise Refusal(*_in_order(problems, document))
+    given = fields.get("replication_locations") or ()
+    places = {regions.normalise(item["location"]): index for index, item in enumerate(given)}
+    return ValidDocument(spec, {key: document[key] for key in READ_ONLY & document.keys()}, places)
+
+
+def _name_mismatch(written: object, name: str) -> Iterator[Problem]:
+    if isinstance(written, str) and key_of(written) != key_of(name):
+        yield Problem(
+            Code.NAME_MISMATCH,
+            f"The document names '{written}', the request's path '{name}'; they must be the same.",
+            ("name",),
+        )
+    elif not isinstance(written, str | None):
+        yield Problem(Code.WRONG_TYPE, f"'name' must be {_TYPE_NAMES['string_type']}.", ("name",))
+
+
+def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check the rules that span several fields, as far as the fields can be read at all."""
+    given = fields.get("replication_locations")
+    if not isinstance(given, list):
+        return
+    primary = _region_of(fields.get("location"))
+    first_at: dict[str, int] = {}
+    unreadable = False
+    for index, item in enumerate(given):
+        region = _region_of(item.get("location")) if isinstance(item, dict) else None
+        if region is None:
+            unreadable = True
+        elif region in first_at:
+            yield Problem(
+                Code.DUPLICATE_LOCATION,
+                f"'{region}' is already given at replication_locations[{first_at[region]}].",
+                ("replication_locations", index, "location"),
+            )
+        else:
+            first_at[region] = index
+    # An entry that cannot be read may be a misspelled primary: say that first.
+    if primary is not None and primary not in first_at and not unreadable:
+        yield Problem(
+            Code.PRIMARY_LOCATION_NOT_REPLICATED,
+            f"must contain the primary location '{primary}'; or leave the field out to have that region alone.",
+            ("replication_locations",),
+        )
+
+
+def _region_of(spelling: object) -> str | None:
+    region = regions.find(spelling) if isinstance(spelling, str) else None
+    return region.name if region else None
+
+
+def _field_problems(error: ValidationError) -> Iterator[Problem]:
+    for item in error.errors(include_url=False):
+        path = tuple(step for step in item["loc"] if step != "[key]")
+        yield Problem(*_describe(item["type"], item["msg"], item.get("ctx", {}), item["input"], path), path)
+
+
+def _describe(kind: str, message: str, context: Mapping[str, Any], given: object, path: Path) -> tuple[Code, str]:
+    field = write_path(path)
+    if kind in Code.__members__.values():
+        return Code(kind), message
+    if kind in _TYPE_NAMES:
+        return Code.WRONG_TYPE, f"'{field}' must be {_TYPE_NAMES[kind]}."
+    match kind:
+        case "missing":
+            answer = Code.MISSING_FIELD, f"'{field}' is required."
+        case "extra_forbidden":
+            answer = Code.UNKNOWN_FIELD, _unknown_field(path)
+        case "string_too_long":
+            answer = Code.VALUE_TOO_LONG, f"'{field}' may have at most {context['max_length']} characters."
+        case "string_too_short":
+            answer = Code.INVALID_VALUE, f"'{field}' must have at least {context['min_length']} characters."
+        case "too_long":
+            answer = (
+                Code.TOO_MANY_ITEMS,
+                f"'{field}' may have at most {context['max_length']} items, not {_length(given)}.",
+            )
+        case "greater_than_equal" | "less_than_equal":
+            bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+            answer = Code.INVALID_VALUE, f"'{field}' must be {bound}."
+        case "string_unicode":
+            answer = Code.INVALID_VALUE, f"'{field}' is not valid Unicode text."
+        case _:
+            answer = Code.INVALID_VALUE, f"'{field}' is not valid: {message}."
+    return answer
+
+
+def _length(given: object) -> int | str:
+    return len(given) if isinstance(given, list | dict) else "more"
+
+
+def _unknown_field(path: Path) -> str:
+    known = _known_fields(path[:-1])
+    near = get_close_matches(str(path[-1]), known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else f" Known fields are {', '.join(sorted(known))}."
+    return f"'{write_path(path)}' is not a known field.{hint}"
+
+
+def _known_fields(parent: Path) -> Iterable[str]:
+    parts: dict[str | int, type[BaseModel]] = {
+        "storage_config": StorageConfig,
+        "container_registry": ContainerRegistryConfig,
+        "intellectual_property": IntellectualProperty,
+    }
+    if not parent:
+        return RegistrySpec.model_fields
+    return parts.get(parent[-1], ReplicationLocation).model_fields
+
+
+def _in_order(problems: Iterable[Problem], document: dict[str, Any]) -> list[Problem]:
+    """Sort problems as the document is read: by field, then by index."""
+    order = {key: index for index, key in enumerate(document)}
+    return sorted(
+        problems,
+        key=lambda problem: [
+            (order.get(step, len(order)), "") if isinstance(step, str) and depth == 0 else (-1, str(step).zfill(9))
+            for depth, step in enumerate(problem.path)
+        ],
+    )

@@ -1,0 +1,274 @@
+"""How a registry moves from state to state."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from registry_api.domain import lifecycle
+from registry_api.domain.lifecycle import Acceptance, Findings
+from registry_api.domain.operation import OperationStatus
+from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
+from registry_api.domain.problems import Code
+from registry_api.domain.registry import Caller, ProvisioningState, Registry, Scope, Visit
+from registry_api.domain.resources import Failure, ResourceKey, ResourceState
+from registry_api.domain.spec import RegistrySpec, ReplicationLocation
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CALLER = Caller(tenant="tenant", name="ada")
+SCOPE = Scope(subscription_id="sub", resource_group="group")
+
+
+def spec(*regions: str) -> RegistrySpec:
+    """Return a spec with these regions, the first one primary."""
+    return RegistrySpec(
+        name="Demo1",
+        location=regions[0],
+        replication_locations=tuple(ReplicationLocation(location=region) for region in regions),
+    )
+
+
+def acceptance(number: int, now: datetime = NOW, caller: Caller = CALLER) -> Acceptance:
+    """Return the acceptance of the n-th request."""
+    return Acceptance(caller, now, f"demo1.{number}", Visit(token=f"visit {number}", due=now))
+
+
+def created(*regions: str) -> Registry:
+    """Return a registry that was just accepted."""
+    return lifecycle.create(spec(*regions), SCOPE, acceptance(1))
+
+
+def begun(registry: Registry) -> Registry:
+    """Return the registry as a worker's visit begins."""
+    return lifecycle.begin_visit(registry, Visit(token="next", due=NOW, number=1), NOW)
+
+
+def findings(registry: Registry, presence: Presence, **more: Any) -> Findings:
+    """Return the findings of a visit that sees every resource alike."""
+    observed = {resource.key: Observation(presence) for resource in registry.resources}
+    return Findings(registry.generation, observed, plan(registry.resources, registry.wanted, observed), **more)
+
+
+def ended(registry: Registry, presence: Presence, now: datetime = NOW, **more: Any) -> Registry:
+    """Return a registry that is still there after a visit that sees every resource alike."""
+    after = lifecycle.end_visit(registry, findings(registry, presence, **more), now)
+    assert after is not None
+    return after
+
+
+def succeeded(*regions: str) -> Registry:
+    """Return a registry that has become true."""
+    return ended(begun(created(*regions)), Presence.READY)
+
+
+def test_a_new_registry_is_accepted_with_all_its_names() -> None:
+    """Every resource has its name before anybody could use it, and nothing is claimed to be true."""
+    registry = created("eastus", "westus")
+
+    assert (registry.state, registry.generation, registry.observed_generation) == ("Accepted", 1, 0)
+    assert all(resource.name for resource in registry.resources)
+    assert set(registry.region_states().values()) == {ResourceState.PENDING}
+    assert [step.location for step in registry.operation.steps] == ["eastus", "westus"]
+    assert registry.operation.status is OperationStatus.NOT_STARTED
+
+
+def test_a_visit_takes_the_lease_and_starts_the_operation() -> None:
+    """The epoch grows with every visit, and the state says what is going on."""
+    registry = begun(created("eastus"))
+
+    assert (registry.state, registry.operation.status) == ("Creating", "Running")
+    assert registry.lease.epoch == 1
+    assert registry.lease.is_held(NOW + lifecycle.LEASE - timedelta(seconds=1))
+    assert not registry.lease.is_held(NOW + lifecycle.LEASE)
+    assert begun(registry).lease.epoch == 2
+
+
+def test_nothing_left_to_do_is_success() -> None:
+    """When the plan is empty the registry and its operation have succeeded for this generation."""
+    registry = succeeded("eastus", "westus")
+
+    assert (registry.state, registry.observed_generation) == ("Succeeded", 1)
+    assert (registry.operation.status, registry.operation.percent_complete) == ("Succeeded", 100)
+    assert registry.operation.end_time == NOW
+    assert (registry.conditions[0].type, registry.conditions[0].status) == ("Ready", "True")
+    assert registry.lease.expires is None
+
+
+def test_progress_is_told_by_region() -> None:
+    """While resources are being made, the operation runs and its percentage stays below 100."""
+    registry = ended(begun(created("eastus", "westus")), Presence.CHANGING)
+
+    assert registry.state is ProvisioningState.CREATING
+    assert registry.operation.percent_complete == 0
+    assert {step.state for step in registry.operation.steps} == {ResourceState.PROVISIONING}
+    assert registry.conditions[0].status == "False"
+
+
+def test_a_final_failure_ends_the_operation_when_the_others_are_done() -> None:
+    """A region that cannot be made does not hold back the others; its cause is the operation's."""
+    registry = begun(created("eastus", "westus"))
+    blocked = Failure(code="RequestDisallowedByPolicy", message="No westus.", final=True)
+    bad = {resource.key for resource in registry.resources if resource.region == "westus"}
+    observed = {
+        resource.key: Observation(Presence.ABSENT if resource.key in bad else Presence.READY)
+        for resource in registry.resources
+    }
+    remaining = plan(registry.resources, registry.wanted, observed)
+
+    waiting = lifecycle.end_visit(
+        registry,
+        Findings(1, observed, (*remaining, Action(Verb.WAIT, registry.resources[0])), dict.fromkeys(bad, blocked)),
+        NOW,
+    )
+    failed = lifecycle.end_visit(registry, Findings(1, observed, remaining, dict.fromkeys(bad, blocked)), NOW)
+
+    assert waiting is not None
+    assert waiting.state is ProvisioningState.CREATING
+    assert failed is not None
+    assert failed.state is ProvisioningState.FAILED
+    assert failed.operation.error == blocked
+    assert failed.region_states() == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
+    assert failed.observed_generation == 0
+
+
+def test_a_passing_failure_is_shown_and_tried_again() -> None:
+    """A failure that may pass leaves the operation running, with the region's message."""
+    registry = begun(created("eastus"))
+    key = registry.resources[0].key
+    failure = Failure(code="RegionUnavailable", message="eastus does not answer.")
+
+    after = ended(registry, Presence.CHANGING, failures={key: failure})
+
+    assert after.state is ProvisioningState.CREATING
+    assert after.operation.steps[0].message == "eastus does not answer."
+
+
+def test_an_operation_that_takes_too_long_fails_with_the_last_cause() -> None:
+    """Every operation ends: after the deadline it has failed, and says what it was waiting for."""
+    registry = begun(created("eastus"))
+    failure = Failure(code="RegionUnavailable", message="eastus does not answer.")
+
+    after = ended(
+        registry,
+        Presence.CHANGING,
+        NOW + lifecycle.OPERATION_DEADLINE,
+        failures={registry.resources[0].key: failure},
+    )
+
+    assert after.operation.error is not None
+    assert after.operation.error.code == Code.OPERATION_TIMED_OUT
+    assert "eastus does not answer." in after.operation.error.message
+
+
+def test_an_update_keeps_names_and_counts_generations() -> None:
+    """An update is a new generation with its own operation; what was true stays told until it is overtaken."""
+    before = succeeded("eastus", "westus")
+    after = lifecycle.update(before, spec("eastus", "eastus2"), acceptance(2, caller=Caller(tenant="t", name="eve")))
+
+    assert (after.state, after.generation, after.observed_generation) == ("Accepted", 2, 1)
+    assert after.region_states() == {
+        "eastus": ResourceState.READY,
+        "eastus2": ResourceState.PENDING,
+        "westus": ResourceState.REMOVING,
+    }
+    assert (after.system_data.created_by, after.system_data.last_modified_by) == ("ada", "eve")
+    assert begun(after).state is ProvisioningState.UPDATING
+
+
+def test_a_removed_region_disappears_when_it_is_gone() -> None:
+    """Once the cloud has nothing left in a region, the registry forgets it, and the operation remembers."""
+    registry = begun(lifecycle.update(succeeded("eastus", "westus"), spec("eastus"), acceptance(2)))
+    observed = {
+        resource.key: Observation(Presence.ABSENT if resource.region == "westus" else Presence.READY)
+        for resource in registry.resources
+    }
+
+    after = lifecycle.end_visit(registry, Findings(2, observed, ()), NOW)
+
+    assert after is not None
+    assert after.state is ProvisioningState.SUCCEEDED
+    assert list(after.regions) == ["eastus"]
+    assert [(step.location, step.state) for step in after.operation.steps] == [("eastus", "Ready"), ("westus", None)]
+
+
+def test_a_deleted_registry_is_gone_when_the_cloud_is_empty() -> None:
+    """A deletion ends without a registry, and its operation has succeeded."""
+    registry = begun(lifecycle.delete(succeeded("eastus"), acceptance(2)))
+
+    assert registry.state is ProvisioningState.DELETING
+    assert registry.wanted == {}
+    assert ended(registry, Presence.READY).state is ProvisioningState.DELETING
+    assert lifecycle.end_visit(registry, findings(registry, Presence.ABSENT), NOW) is None
+    assert lifecycle.gone(registry.operation, NOW).status is OperationStatus.SUCCEEDED
+
+
+def test_findings_of_an_older_generation_conclude_nothing() -> None:
+    """A visit that ends after a newer request was accepted updates what is seen, but not the state."""
+    registry = begun(created("eastus"))
+    overtaken = lifecycle.update(registry, spec("eastus", "westus"), acceptance(2))
+
+    after = lifecycle.end_visit(overtaken, findings(registry, Presence.READY), NOW)
+
+    assert after is not None
+    assert (after.state, after.observed_generation) == (ProvisioningState.ACCEPTED, 0)
+    assert after.region_states() == {"eastus": ResourceState.READY, "westus": ResourceState.PENDING}
+    assert after.operation.id == "demo1.2"
+
+
+def test_a_superseded_operation_says_by_which() -> None:
+    """An operation that a newer request overtakes ends, and names its successor."""
+    old, new = created("eastus").operation, acceptance(2).operation(created("eastus").operation.kind, "Demo1", 2)
+
+    end = lifecycle.superseded(old, new)
+
+    assert end.status is OperationStatus.CANCELED
+    assert end.error is not None
+    assert end.error.code == Code.SUPERSEDED_BY_NEWER_REQUEST
+    assert "demo1.2" in end.error.message
+
+
+def test_the_etag_follows_the_spec_alone() -> None:
+    """The public entity tag stays while the state changes and changes when the spec does."""
+    registry = created("eastus")
+    other = lifecycle.update(registry, spec("eastus", "westus"), acceptance(2))
+
+    assert begun(registry).etag == succeeded("eastus").etag == registry.etag
+    assert other.etag != registry.etag
+    assert lifecycle.update(other, spec("eastus"), acceptance(3)).etag == registry.etag
+
+
+def test_a_recreated_registry_has_another_etag_and_other_names() -> None:
+    """A registry that was deleted and made again is another one, whatever its spec."""
+    again = lifecycle.create(spec("eastus"), SCOPE, acceptance(2))
+
+    assert again.etag != created("eastus").etag
+    assert {resource.name for resource in again.resources}.isdisjoint(
+        resource.name for resource in created("eastus").resources
+    )
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(0, 2), (1, 2), (2, 5), (5, 30), (500, 30)])
+def test_visits_grow_rarer(number: int, seconds: int) -> None:
+    """The longer a change takes, the rarer the visits, up to one in half a minute."""
+    assert lifecycle.visit_delay(number) == timedelta(seconds=seconds)
+
+
+def test_the_condition_remembers_since_when() -> None:
+    """The transition time of a condition changes with its status, not with every visit."""
+    first = ended(begun(created("eastus")), Presence.CHANGING, NOW)
+    second = ended(begun(first), Presence.CHANGING, NOW + timedelta(minutes=1))
+    third = ended(begun(second), Presence.READY, NOW + timedelta(minutes=2))
+
+    assert second.conditions[0].last_transition_time == NOW
+    assert third.conditions[0].last_transition_time == NOW + timedelta(minutes=2)
+
+
+def test_a_key_without_observation_is_left_as_it_is() -> None:
+    """A resource that a newer request added while a visit was going on keeps its state."""
+    registry = begun(created("eastus", "westus"))
+    only: dict[ResourceKey, Observation] = {registry.resources[0].key: Observation(Presence.READY)}
+
+    after = lifecycle.end_visit(registry, Findings(0, only, ()), NOW)
+
+    assert after is not None
+    assert [resource.state for resource in after.resources].count(ResourceState.PENDING) == 3

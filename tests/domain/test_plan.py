@@ -1,0 +1,112 @@
+"""From what is wanted and what is seen to what is left to do."""
+
+from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
+from registry_api.domain.resources import Kind, Resource, ResourceKey, assign, name_of, wanted
+from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
+
+EAST_WEST = RegistrySpec(
+    name="Demo1",
+    location="eastus",
+    replication_locations=(ReplicationLocation(location="eastus"), ReplicationLocation(location="westus")),
+)
+EAST = RegistrySpec(name="Demo1", location="eastus")
+HOME = ResourceKey(Kind.CONTAINER_REGISTRY, "eastus")
+REPLICA = ResourceKey(Kind.REPLICA, "westus")
+
+
+def everything(presence: Presence, spec: RegistrySpec = EAST_WEST) -> dict[ResourceKey, Observation]:
+    """Return the same observation for every resource of a spec."""
+    return {key: Observation(presence) for key in wanted(spec)}
+
+
+def plan_for(spec: RegistrySpec | None, observed: dict[ResourceKey, Observation]) -> dict[ResourceKey, Action]:
+    """Plan for a registry that had two regions once."""
+    actions = plan(assign(EAST_WEST, (), "id"), wanted(spec) if spec else {}, observed)
+    return {action.resource.key: action for action in actions}
+
+
+def test_everything_there_leaves_nothing_to_do() -> None:
+    """A registry whose resources are all ready is converged."""
+    assert plan_for(EAST_WEST, everything(Presence.READY)) == {}
+
+
+def test_everything_absent_is_made() -> None:
+    """Each missing resource is made; a replica only once its container registry is ready."""
+    actions = plan_for(EAST_WEST, everything(Presence.ABSENT))
+
+    assert {action.verb for action in actions.values()} == {Verb.CREATE}
+    assert [key for key, action in actions.items() if not action.can_start] == [REPLICA]
+    assert actions[REPLICA].blocked_by == HOME
+
+
+def test_a_ready_container_registry_unblocks_its_replicas() -> None:
+    """A replica can be made as soon as the container registry is there."""
+    actions = plan_for(EAST_WEST, {**everything(Presence.ABSENT), HOME: Observation(Presence.READY)})
+
+    assert actions[REPLICA].can_start
+
+
+def test_what_changes_is_waited_for() -> None:
+    """A resource that is being made or removed is left alone, but the registry is not converged."""
+    actions = plan_for(EAST_WEST, everything(Presence.CHANGING))
+
+    assert {action.verb for action in actions.values()} == {Verb.WAIT}
+    assert not any(action.can_start for action in actions.values())
+
+
+def test_what_differs_is_repaired() -> None:
+    """A resource that is not as it should be is mended."""
+    actions = plan_for(EAST_WEST, {**everything(Presence.READY), REPLICA: Observation(Presence.DIFFERENT)})
+
+    assert [(key, action.verb) for key, action in actions.items()] == [(REPLICA, Verb.REPAIR)]
+
+
+def test_a_region_that_left_is_removed() -> None:
+    """Everything in a region that is no longer wanted is deleted, and nothing else is touched."""
+    actions = plan_for(EAST, everything(Presence.READY))
+
+    assert {key.region for key in actions} == {"westus"}
+    assert {action.verb for action in actions.values()} == {Verb.DELETE}
+
+
+def test_a_container_registry_outlives_its_replicas() -> None:
+    """When a registry goes, its replicas go first and what is gone needs nothing more."""
+    assert plan_for(None, everything(Presence.READY))[HOME].blocked_by == REPLICA
+    without_replica = plan_for(None, {**everything(Presence.READY), REPLICA: Observation(Presence.ABSENT)})
+    assert without_replica[HOME].can_start
+    assert plan_for(None, everything(Presence.ABSENT)) == {}
+
+
+def test_names_are_valid_everywhere_and_stay() -> None:
+    """A resource's name fits storage accounts and container registries, and later specs do not change it."""
+    first = assign(EAST, (), "id")
+    later = {resource.key: resource for resource in assign(EAST_WEST, first, "another id")}
+
+    assert all(later[resource.key].name == resource.name for resource in first)
+    assert all(len(resource.name) == 24 and resource.name.isalnum() for resource in later.values())
+    assert later[REPLICA].name == name_of("another id", HOME)
+
+
+def test_names_differ() -> None:
+    """No two accounts of one registry, and no two registries, share a name."""
+    spec = EAST.model_copy(
+        update={
+            "replication_locations": (
+                ReplicationLocation(location="eastus", storage_config=StorageConfig(replication_count=3)),
+            )
+        }
+    )
+    names = [resource.name for identity in ("one", "two") for resource in assign(spec, (), identity)]
+
+    assert len(set(names)) == len(names) == 8
+
+
+def test_a_region_that_comes_back_before_it_is_gone_keeps_its_names() -> None:
+    """Adding a region again while it is being removed does not make its resources twice."""
+    both = assign(EAST_WEST, (), "id")
+    leaving = assign(EAST, both, "id")
+    back: tuple[Resource, ...] = assign(EAST_WEST, leaving, "id")
+
+    assert [resource.name for resource in back] == [resource.name for resource in both]
+    assert {resource.state for resource in leaving if resource.region == "westus"} == {"Removing"}
+    assert {resource.state for resource in back} == {"Pending"}
