@@ -30,6 +30,7 @@ FIRST_VISIT_DELAY = timedelta(seconds=1)
 _VISIT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (2, 2, 5, 10, 20, 30))
 
 _READY = "Ready"
+_TOLD_ACTIONS = 3
 
 
 def visit_delay(number: int) -> timedelta:
@@ -280,15 +281,18 @@ def _cause_to_give_up(registry: Registry, findings: Findings, now: datetime) -> 
     told = f" The last problem was {last.code}: {last.message}" if last else " No problem was reported."
     return Failure(
         code=Code.OPERATION_TIMED_OUT,
-        message=f"The operation did not end within {OPERATION_DEADLINE}; waiting for: {_summary(findings)}.{told}",
+        message=f"The operation did not end within {OPERATION_DEADLINE}.{told} It was {_summary(findings)}.",
     )
 
 
 def _summary(findings: Findings) -> str:
     words = {Verb.CREATE: "making", Verb.REPAIR: "mending", Verb.DELETE: "removing", Verb.WAIT: "waiting for"}
-    return "; ".join(
-        f"{words[action.verb]} {action.resource.kind} in {action.resource.region}" for action in findings.remaining
-    )
+    told = [
+        f"{words[action.verb]} {action.resource.kind} in {action.resource.region}"
+        for action in findings.remaining[:_TOLD_ACTIONS]
+    ]
+    left = len(findings.remaining) - len(told)
+    return "; ".join([*told, f"and {left} more"] if left else told)
 
 
 def _with_steps(registry: Registry) -> Registry:

@@ -1,15 +1,24 @@
 """An operation: what a caller may follow while a change becomes true."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from registry_api.domain import names
 from registry_api.domain.resources import Failure, ResourceState
+
+_ID = re.compile(rf"{names.PATTERN.pattern}\.[0-9a-f]{{1,32}}")
+
+
+def is_operation_id(text: str) -> bool:
+    """Tell whether this can be an operation's id: `{registry key}.{hex digits}`."""
+    return _ID.fullmatch(text) is not None
 
 
 def registry_key_in(operation_id: str) -> str:
-    """Return the key of the registry that an operation id belongs to; ids are `{key}.{anything}`."""
+    """Return the key of the registry that an operation id belongs to."""
     return operation_id.partition(".")[0]
 
 

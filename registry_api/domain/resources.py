@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 
@@ -41,13 +41,20 @@ class ResourceKey(NamedTuple):
     ordinal: int = 0
 
 
+_LONGEST_MESSAGE = 300
+
+
+def _shorten(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
+
+
 class Failure(BaseModel):
     """Why a resource is not what it should be."""
 
     model_config = ConfigDict(frozen=True)
 
     code: str
-    message: str
+    message: Annotated[str, AfterValidator(_shorten)]  # so that hundreds of them fit into the registry's row
     final: bool = False  # trying again before somebody acts is pointless
 
 

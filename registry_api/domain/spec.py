@@ -8,6 +8,7 @@ give equal specs, whatever their spelling, order or left-out defaults.
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -18,6 +19,7 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -46,6 +48,19 @@ STORAGE_ACCOUNT_TYPES = (
 # Control characters but tab and line ends, and halves of surrogate pairs, which no encoding can carry.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_TAG_KEY = "<>%&\\?/"
+
+# A stored spec was valid when it was accepted. Rules that change later, such as a region that leaves the catalogue,
+# must not make it unreadable: pass this as the context of the validation.
+STORED = MappingProxyType({"stored": True})
+
+
+def _rule(check: Callable[[str], str]) -> AfterValidator:
+    """Return a validator for what callers write, which lets what is stored pass."""
+
+    def validate(text: str, info: ValidationInfo) -> str:
+        return text if info.context is STORED else check(text)
+
+    return AfterValidator(validate)
 
 
 def _error(code: Code, message: str) -> PydanticCustomError:
@@ -124,12 +139,12 @@ def _system_owned(kind: str, instead: str) -> Callable[[object], object]:
     return check
 
 
-Description = Annotated[str, Field(max_length=MAX_DESCRIPTION), AfterValidator(_no_control_characters)]
-Publisher = Annotated[str, Field(min_length=1, max_length=MAX_PUBLISHER), AfterValidator(_no_control_characters)]
-RegistryName = Annotated[str, AfterValidator(_registry_name)]
-RegionName = Annotated[str, AfterValidator(_known_region)]
-TagKey = Annotated[str, AfterValidator(_tag_key)]
-TagValue = Annotated[str, Field(max_length=MAX_TAG_VALUE), AfterValidator(_no_control_characters)]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION), _rule(_no_control_characters)]
+Publisher = Annotated[str, Field(min_length=1, max_length=MAX_PUBLISHER), _rule(_no_control_characters)]
+RegistryName = Annotated[str, _rule(_registry_name)]
+RegionName = Annotated[str, _rule(_known_region)]
+TagKey = Annotated[str, _rule(_tag_key)]
+TagValue = Annotated[str, Field(max_length=MAX_TAG_VALUE), _rule(_no_control_characters)]
 
 
 class Part(BaseModel):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from registry_api.domain.problems import Code, Refusal, write_path
-from registry_api.domain.spec import MAX_REGIONS, MAX_TAGS, RegistrySpec
+from registry_api.domain.spec import MAX_REGIONS, MAX_TAGS, STORED, RegistrySpec
 from registry_api.domain.validation import validate
 
 DEMO = {
@@ -231,3 +231,12 @@ def test_codes_are_pascal_case_and_unique() -> None:
     """A code is a name that a program can switch on."""
     assert all(code.value.isalpha() and code.value[0].isupper() for code in Code)
     assert len({code.value.lower() for code in Code}) == len(Code)
+
+
+def test_what_is_stored_stays_readable_when_rules_change() -> None:
+    """A spec that was accepted once is read back, also when its region or its name would be refused today."""
+    text = spec_of().model_dump_json().replace("westus", "atlantis").replace("DemoRegistry1", "x")
+
+    assert RegistrySpec.model_validate_json(text, context=STORED).region_names == ("eastus", "atlantis", "eastus2")
+    with pytest.raises(ValueError, match="atlantis"):
+        RegistrySpec.model_validate_json(text)

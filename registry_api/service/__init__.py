@@ -1,0 +1,1 @@
+"""What the system does: one plain function per verb, with everything it needs as named parameters."""

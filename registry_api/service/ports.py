@@ -1,0 +1,170 @@
+"""What the service needs from outside, as Protocols. Every implementation must pass the contract tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from registry_api.domain.operation import Operation
+from registry_api.domain.plan import Action, Observation
+from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.resources import Failure, Resource
+from registry_api.domain.spec import RegistrySpec
+
+
+class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program
+    """Table or queue storage did not answer in time, or answered that it cannot."""
+
+
+class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
+    """What was to be replaced is no longer what was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A registry as it was read. `version` is the storage service's own tag and never leaves the service."""
+
+    registry: Registry
+    version: str
+
+
+class Revision(BaseModel):
+    """A spec that was accepted once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    incarnation: str
+    generation: int
+    spec: RegistrySpec
+    accepted_at: datetime
+    accepted_by: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that changes together. `registry` None removes the row.
+
+    `replaces` is the version that was read, or None when there was no registry.
+    """
+
+    key: RegistryKey
+    registry: Registry | None
+    replaces: str | None
+    operations: Sequence[Operation] = ()
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some registries of a tenant in the order of their keys, and how to get the next ones."""
+
+    registries: Sequence[Registry]
+    continuation: str | None
+
+
+class Store(Protocol):
+    """Registries and operations, kept. Every method may raise `StorageUnavailable`."""
+
+    async def read(self, key: RegistryKey) -> Stored | None:
+        """Return a registry, or None."""
+
+    async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
+        """Return an operation, also of a registry that is gone, or None."""
+
+    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page:
+        """Return up to `limit` registries (1 to 100) of a tenant.
+
+        Raises:
+            ValueError: If the continuation is not one that this store gave.
+        """
+
+    async def commit(self, commit: Commit) -> str | None:
+        """Change everything or nothing; return the registry's new version, None when it is gone.
+
+        Raises:
+            Conflict: If the registry is no longer as it was read.
+        """
+
+
+class Message(BaseModel):
+    """The content of a queue message: which registry to visit, and nothing of what to do there.
+
+    `visit` is the token of the visit that it announces. `follows` is the token of the visit during which it was
+    sent, should that one have died before it could write the new token down; None when a request sent it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    name: str
+    visit: str
+    follows: str | None = None
+    generation: int
+    announced_at: datetime
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> RegistryKey:
+        """Return the key of the registry to visit."""
+        return RegistryKey(self.tenant, self.name)
+
+
+class WorkQueue(Protocol):
+    """Where visits are announced."""
+
+    async def send(self, message: Message, delay: timedelta) -> None:
+        """Put a message on the queue, to be seen after a delay of whole seconds.
+
+        Raises:
+            StorageUnavailable: If the message may not have been kept.
+        """
+
+
+class BackendError(Exception):
+    """An action that a backend could not start, and what that means.
+
+    Args:
+        failure: The cause, for people; final when trying again is pointless until somebody acts.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.code}: {failure.message}")
+        self.failure = failure
+
+
+class Backend(Protocol):
+    """The cloud, or what stands in for it. Nothing here waits for long-running work."""
+
+    async def observe(self, registry: Registry, resource: Resource) -> Observation:
+        """Tell what there is of a resource.
+
+        Raises:
+            BackendError: If it cannot be told.
+        """
+
+    async def start(self, registry: Registry, action: Action) -> None:
+        """Start one action; doing it again does no harm.
+
+        Raises:
+            BackendError: If it could not be started.
+        """
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+
+
+class Ids(Protocol):
+    """Names that are not used twice."""
+
+    def operation_id(self, key: RegistryKey, now: datetime) -> str:
+        """Return a new id. It tells which registry it belongs to, so that one point read finds it."""
+
+    def visit_token(self) -> str:
+        """Return a new name for one visit."""

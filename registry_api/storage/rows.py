@@ -1,0 +1,99 @@
+"""Rows of text in partitions: what the store needs of a table, and no more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it was read. `version` changes with every write."""
+
+    partition: str
+    key: str
+    text: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Writes a row that is not there yet."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Writes a row that is there in this version."""
+
+    key: str
+    text: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Writes a row, whether or not it is there."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Removes a row that is there in this version."""
+
+    key: str
+    version: str
+
+
+Write = Insert | Replace | Upsert | Delete
+
+
+class Position(NamedTuple):
+    """Where a scan goes on, in words that only the rows it came from understand."""
+
+    partition: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a scan: up to as many rows as asked for, even none, and where it goes on if it does."""
+
+    rows: Sequence[Row]
+    next: Position | None
+
+
+class Rows(Protocol):
+    """A table. Every method may raise `StorageUnavailable`; whether a change was made is then unknown."""
+
+    async def get(self, partition: str, key: str) -> Row | None:
+        """Return a row, or None."""
+
+    async def transact(self, partition: str, writes: Sequence[Write]) -> Sequence[str | None]:
+        """Do all writes or none, and return each row's new version, None for a removed one.
+
+        Args:
+            partition: The partition that all rows are in.
+            writes: Up to 100 writes, each to another row.
+
+        Raises:
+            Conflict: If a row is not as a write says.
+            ValueError: If the writes cannot be one transaction.
+        """
+
+    async def scan(self, first: str, end: str, key: str, limit: int, start: Position | None) -> Slice:
+        """Return rows with one key from a range of partitions, in the order of the partitions.
+
+        Args:
+            first: The first partition of the range.
+            end: The first partition after the range.
+            key: The key of the rows.
+            limit: How many rows to return at most.
+            start: Where an earlier scan ended; None begins at the first partition.
+
+        Raises:
+            ValueError: If no scan ended at `start`.
+        """

@@ -1,0 +1,173 @@
+"""A whole control plane in memory: twins of storage and cloud, a clock that a test moves, a worker that it runs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from registry_api.domain.operation import Operation
+from registry_api.domain.plan import Action, Observation, Presence, Verb
+from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
+from registry_api.domain.resources import Resource
+from registry_api.domain.validation import validate
+from registry_api.service import operations, reconcile, registries
+from registry_api.service.ports import BackendError, Message, Store
+from registry_api.storage.memory import MemoryQueue, MemoryRows
+from registry_api.storage.store import RegistryStore
+
+ADA = Caller(tenant="tenant", name="ada")
+SCOPE = Scope(subscription_id="sub", resource_group="group")
+INVISIBLE = timedelta(minutes=10)  # what the Functions host takes
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time += timedelta(seconds=seconds)
+
+
+class CountingIds:
+    """Ids that are numbers."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def operation_id(self, key: RegistryKey, now: datetime) -> str:
+        """Return a new operation id."""
+        del now
+        return f"{key.name}.{next(self._numbers):x}"
+
+    def visit_token(self) -> str:
+        """Return a new token."""
+        return f"visit-{next(self._numbers)}"
+
+
+class MemoryBackend:
+    """A cloud in memory.
+
+    Args:
+        looks: How many times a change must be looked at before it is done.
+    """
+
+    def __init__(self, looks: int = 0) -> None:
+        self.looks = looks
+        self.there: dict[tuple[str, str, str], Presence] = {}
+        self.calls: list[tuple[Verb, str, str]] = []
+        self.refuse: Callable[[Resource], BackendError | None] = lambda _: None
+        self._waiting: dict[tuple[str, str, str], tuple[int, Presence]] = {}
+
+    async def observe(self, registry: Registry, resource: Resource) -> Observation:
+        """Tell what there is of a resource."""
+        del registry
+        key = _place(resource)
+        if key in self._waiting:
+            left, after = self._waiting[key]
+            if left > 0:
+                self._waiting[key] = left - 1, after
+                return Observation(Presence.CHANGING)
+            del self._waiting[key]
+            self.there[key] = after
+        return Observation(self.there.get(key, Presence.ABSENT), {"id": "/".join(key)})
+
+    async def start(self, registry: Registry, action: Action) -> None:
+        """Start an action."""
+        del registry
+        if (error := self.refuse(action.resource)) is not None:
+            raise error
+        self.calls.append((action.verb, action.resource.kind, action.resource.region))
+        after = Presence.ABSENT if action.verb is Verb.DELETE else Presence.READY
+        self._waiting[_place(action.resource)] = self.looks, after
+
+    @property
+    def present(self) -> set[tuple[str, str]]:
+        """Return kind and region of everything that is there."""
+        return {(kind, region) for (kind, region, _), seen in self.there.items() if seen is not Presence.ABSENT}
+
+
+def _place(resource: Resource) -> tuple[str, str, str]:
+    return resource.kind.value, resource.region, resource.name
+
+
+class World:
+    """The control plane and what it controls."""
+
+    def __init__(self, *, looks: int = 0, store: Store | None = None) -> None:
+        self.clock = ManualClock()
+        self.ids = CountingIds()
+        self.store = store or RegistryStore(MemoryRows())
+        self.queue = MemoryQueue(self.clock)
+        self.backend = MemoryBackend(looks)
+
+    async def put(self, *regions: str, caller: Caller = ADA, **fields: Any) -> registries.Written:
+        """Ask for a registry named Demo1 with these regions, the first one primary."""
+        locations = [{"location": region} for region in regions]
+        document = {"name": "Demo1", "location": regions[0], "replication_locations": locations, **fields}
+        return await registries.put(
+            validate(document),
+            caller=caller,
+            scope=SCOPE,
+            traceparent=None,
+            store=self.store,
+            queue=self.queue,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    async def delete(self) -> Registry | None:
+        """Ask for the registry to be gone."""
+        return await registries.delete(
+            "Demo1",
+            caller=ADA,
+            traceparent=None,
+            store=self.store,
+            queue=self.queue,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    async def read(self) -> Registry:
+        """Read the registry."""
+        return await registries.read("Demo1", caller=ADA, store=self.store)
+
+    async def operation(self, operation_id: str) -> Operation:
+        """Read an operation."""
+        return await operations.read(operation_id, caller=ADA, store=self.store)
+
+    async def visit(self, message: Message) -> None:
+        """Do what the worker does with a message."""
+        await reconcile.visit(
+            message, store=self.store, queue=self.queue, backend=self.backend, clock=self.clock, ids=self.ids
+        )
+
+    async def work_once(self) -> bool:
+        """Let the worker take one message, if there is one to be seen."""
+        delivery = await self.queue.receive(INVISIBLE)
+        if delivery is None:
+            return False
+        await self.visit(Message.model_validate_json(delivery.body))
+        await self.queue.delete(delivery)
+        return True
+
+    async def settle(self, seconds: int = 7200) -> int:
+        """Let time pass and the worker work until no message is left; return how many it took.
+
+        Raises:
+            AssertionError: If messages are still coming after so many seconds.
+        """
+        done = 0
+        for _ in range(seconds):
+            while await self.work_once():
+                done += 1
+            if not self.queue.messages():
+                return done
+            self.clock.advance(1)
+        raise AssertionError(f"Messages are still coming after {seconds} seconds.")
