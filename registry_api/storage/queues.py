@@ -1,0 +1,67 @@
+"""The work queue in Azure Storage. Importing this imports the SDK: do it where the queue is first needed."""
+
+from contextlib import suppress
+from datetime import timedelta
+from functools import cached_property
+
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.storage.queue import StorageErrorCode, TextBase64EncodePolicy
+from azure.storage.queue.aio import QueueClient
+
+from registry_api.service.ports import Message
+from registry_api.storage.messages import encode, whole_seconds
+from registry_api.storage.sdk import bounded, client_options, code_of
+
+_SERVICE = "Queue storage"
+_NEVER = -1
+
+
+class StorageQueue:
+    """A queue, which is made when the first message is sent.
+
+    Args:
+        connection_string: Where the storage account is, and its key.
+        name: The queue's name.
+    """
+
+    def __init__(self, connection_string: str, name: str) -> None:
+        self._connection_string = connection_string
+        self._name = name
+
+    async def send(self, message: Message, delay: timedelta) -> None:
+        """Put a message on the queue, to be seen after a delay of whole seconds.
+
+        When the answer is lost it is sent again: a second message does no harm.
+        """
+        async with bounded(_SERVICE):
+            try:
+                return await self._send(message, delay)
+            except HttpResponseError as error:
+                if code_of(error) != StorageErrorCode.QUEUE_NOT_FOUND.value:
+                    raise
+            with suppress(ResourceExistsError):
+                await self._client.create_queue()
+            return await self._send(message, delay)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if "_client" in vars(self):
+            await self._client.close()
+            del self._client
+
+    @cached_property
+    def _client(self) -> QueueClient:
+        return QueueClient.from_connection_string(
+            self._connection_string,
+            self._name,
+            message_encode_policy=TextBase64EncodePolicy(),  # as host.json says
+            initial_backoff=0,
+            increment_base=0,
+            random_jitter_range=1,
+            **client_options(),
+        )
+
+    async def _send(self, message: Message, delay: timedelta) -> None:
+        await self._client.send_message(
+            encode(message).decode(), visibility_timeout=whole_seconds(delay), time_to_live=_NEVER
+        )

@@ -1,0 +1,42 @@
+"""What tests of several rooms share."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from devstack.azurite import Azurite, start
+from tests.live import RunningApp
+
+_MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the parent of a folder with a name of its own
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """Yield a real Azurite on free ports; its data are gone afterwards."""
+    parent = _MEMORY_DISK if _MEMORY_DISK.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="azurite-", dir=parent) as folder, start(Path(folder)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def running_app(azurite: Azurite) -> Iterator[RunningApp]:
+    """Yield the app, running on real storage."""
+    with RunningApp.start(azurite) as app:
+        yield app
+
+
+@pytest.fixture
+def client(running_app: RunningApp) -> Iterator[httpx.Client]:
+    """Yield a client of the running app."""
+    with running_app.client() as client:
+        yield client
+
+
+@pytest.fixture
+def name() -> str:
+    """Return a registry name that nobody else uses."""
+    return f"Test-{uuid.uuid4().hex[:20]}"

@@ -1,0 +1,1 @@
+"""What every implementation of the service's ports must do, in memory and on Azurite alike."""

@@ -1,0 +1,77 @@
+"""The implementations that the contract is for."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from devstack.azurite import Azurite
+from registry_api.storage.memory import MemoryRows
+from registry_api.storage.queues import StorageQueue
+from registry_api.storage.rows import Rows
+from registry_api.storage.store import RegistryStore
+from registry_api.storage.tables import TableRows
+from tests.contract.faulty import FaultyProxy
+from tests.contract.receivers import AzureReceiver, MemoryReceiver, Receiver
+
+IMPLEMENTATIONS = ("memory", "azurite")
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+async def rows(request: pytest.FixtureRequest) -> AsyncIterator[Rows]:
+    """Yield rows of an implementation; its table is not there yet."""
+    if request.param == "memory":
+        yield MemoryRows()
+        return
+    emulator: Azurite = request.getfixturevalue("azurite")
+    tables = TableRows(emulator.connection_string(), f"table{secrets.token_hex(8)}")
+    yield tables
+    await tables.close()
+
+
+@pytest.fixture
+def store(rows: Rows) -> RegistryStore:
+    """Return the store on rows of an implementation."""
+    return RegistryStore(rows)
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+async def receiver(request: pytest.FixtureRequest) -> AsyncIterator[Receiver]:
+    """Yield the receiving end of an implementation's queue, which is not there yet."""
+    if request.param == "memory":
+        yield MemoryReceiver()
+        return
+    emulator: Azurite = request.getfixturevalue("azurite")
+    azure = AzureReceiver(emulator.connection_string(), f"queue-{secrets.token_hex(8)}")
+    yield azure
+    await azure.close()
+
+
+@pytest.fixture
+async def table_proxy(azurite: Azurite) -> AsyncIterator[FaultyProxy]:
+    """Yield a proxy in front of Azurite's tables."""
+    async with FaultyProxy(azurite.ports.table) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def queue_proxy(azurite: Azurite) -> AsyncIterator[FaultyProxy]:
+    """Yield a proxy in front of Azurite's queues."""
+    async with FaultyProxy(azurite.ports.queue) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def proxied_store(azurite: Azurite, table_proxy: FaultyProxy) -> AsyncIterator[RegistryStore]:
+    """Yield a store that reaches its table through the proxy."""
+    tables = TableRows(table_proxy.before(azurite.connection_string()), f"table{secrets.token_hex(8)}")
+    yield RegistryStore(tables)
+    await tables.close()
+
+
+@pytest.fixture
+async def proxied_queue(azurite: Azurite, queue_proxy: FaultyProxy) -> AsyncIterator[StorageQueue]:
+    """Yield a queue that is reached through the proxy."""
+    queue = StorageQueue(queue_proxy.before(azurite.connection_string()), f"queue-{secrets.token_hex(8)}")
+    yield queue
+    await queue.close()

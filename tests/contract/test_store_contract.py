@@ -1,0 +1,258 @@
+"""What the service relies on its store for."""
+
+import asyncio
+from base64 import urlsafe_b64encode
+
+import pytest
+
+from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.service.ports import Commit, Conflict, Revision
+from registry_api.storage.rows import Rows, Upsert
+from registry_api.storage.store import RegistryStore, UnreadableRowError
+from tests.contract.records import (
+    ELSEWHERE,
+    acceptance_of,
+    huge,
+    in_every_state,
+    message,
+    new,
+    removal_of,
+    revision_of,
+    updated,
+)
+
+
+async def keep(store: RegistryStore, registry: Registry, replaces: str | None = None) -> str:
+    """Commit a registry with its operation and revision; return its version."""
+    version = await store.commit(acceptance_of(registry, replaces))
+    assert version is not None
+    return version
+
+
+async def names_of(store: RegistryStore, tenant: str, limit: int = 100) -> list[str]:
+    """Return the names of all registries of a tenant, read page by page."""
+    names: list[str] = []
+    continuation: str | None = None
+    while True:
+        page = await store.list(tenant, limit, continuation)
+        assert len(page.registries) <= limit
+        names += [registry.spec.name for registry in page.registries]
+        continuation = page.continuation
+        if continuation is None:
+            return names
+
+
+async def test_nothing_is_read_before_anything_is_written(store: RegistryStore) -> None:
+    """An empty store has no registry, no operation and an empty list."""
+    assert await store.read(ELSEWHERE) is None
+    assert await store.read_operation(ELSEWHERE, "nothing-here.1") is None
+    page = await store.list("t1", 10, None)
+    assert (list(page.registries), page.continuation) == ([], None)
+
+
+@pytest.mark.parametrize("state", in_every_state())
+async def test_a_registry_comes_back_equal(store: RegistryStore, state: str) -> None:
+    """Whatever state it is in and whatever was written about it, what is read equals what was committed."""
+    registry = in_every_state()[state]
+    version = await keep(store, registry)
+    stored = await store.read(registry.key)
+    assert stored is not None
+    assert stored.registry == registry
+    assert stored.registry.etag == registry.etag
+    assert stored.version == version
+    assert (await store.list("t1", 10, None)).registries == [registry]
+    assert await store.read_operation(registry.key, registry.operation.id) == registry.operation
+
+
+def test_the_huge_registry_is_beyond_one_property() -> None:
+    """The largest registry of the round trip takes several properties of 64 KiB each."""
+    assert len(huge().model_dump_json().encode("utf-16-le")) > 2 * 64 * 1024
+
+
+async def test_a_revision_is_kept_newest_first(store: RegistryStore, rows: Rows) -> None:
+    """Each accepted spec is kept under a key that sorts the newest generation first."""
+    registry = new()
+    version = await keep(store, registry)
+    await keep(store, updated(registry), version)
+    for generation, accepted in enumerate([registry, updated(registry)], 1):
+        row = await rows.get("t1:demo", f"rev:Demo.1:{9_999_999_999 - generation}")
+        assert row is not None
+        assert Revision.model_validate_json(row.text) == revision_of(accepted)
+
+
+async def test_a_name_is_one_registry_in_any_case(store: RegistryStore) -> None:
+    """Names that differ only in case are the same key; the spelling is kept."""
+    await keep(store, new("DemoRegistry"))
+    stored = await store.read(RegistryKey.of("t1", "dEMOrEGISTRY"))
+    assert stored is not None
+    assert stored.registry.spec.name == "DemoRegistry"
+    with pytest.raises(Conflict):
+        await keep(store, new("demoregistry"))
+
+
+async def test_the_version_of_a_commit_allows_the_next_one(store: RegistryStore) -> None:
+    """A commit returns the version that the next commit replaces; no read is needed in between."""
+    version = await keep(store, new())
+    version = await keep(store, updated(new()), version)
+    stored = await store.read(new().key)
+    assert stored is not None
+    assert (stored.registry, stored.version) == (updated(new()), version)
+
+
+async def test_a_stale_version_is_a_conflict(store: RegistryStore) -> None:
+    """Who read before somebody else wrote cannot write: nothing of the commit is done."""
+    stale = await keep(store, new())
+    newer = updated(new())
+    await keep(store, newer, stale)
+    late = updated(new(), "Demo.late")
+    with pytest.raises(Conflict):
+        await store.commit(acceptance_of(late, stale))
+    assert await store.read_operation(late.key, "Demo.late") is None
+    stored = await store.read(newer.key)
+    assert stored is not None
+    assert stored.registry == newer
+
+
+async def test_a_registry_is_created_once(store: RegistryStore, rows: Rows) -> None:
+    """The second of two creations conflicts, and leaves neither its operation nor its revision."""
+    await keep(store, new())
+    second = updated(new(), "Demo.second")
+    with pytest.raises(Conflict):
+        await store.commit(acceptance_of(second))
+    assert await store.read_operation(second.key, "Demo.second") is None
+    assert await rows.get("t1:demo", "rev:Demo.1:9999999997") is None
+
+
+async def test_of_many_writers_one_wins(store: RegistryStore) -> None:
+    """However many replace the same version at once, exactly one succeeds and all others conflict."""
+    version = await keep(store, new())
+    outcomes = await asyncio.gather(
+        *(keep(store, updated(new(), f"Demo.w{number}"), version) for number in range(8)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, str) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
+
+
+async def test_an_operation_outlives_its_registry(store: RegistryStore) -> None:
+    """After the registry is removed its operations can still be read, the last one with its end."""
+    version = await keep(store, new())
+    removal = removal_of(new(), version)
+    assert await store.commit(removal) is None
+    assert await store.read(new().key) is None
+    assert await store.read_operation(new().key, "Demo.1") == removal.operations[0]
+    assert await names_of(store, "t1") == []
+
+
+async def test_a_removal_with_a_stale_version_is_a_conflict(store: RegistryStore) -> None:
+    """A registry that changed since it was read is not removed, and its operation is not ended."""
+    stale = await keep(store, new())
+    await keep(store, updated(new()), stale)
+    with pytest.raises(Conflict):
+        await store.commit(removal_of(new(), stale))
+    assert await store.read(new().key) is not None
+    assert await store.read_operation(new().key, "Demo.1") == new().operation
+
+
+async def test_a_removed_registry_cannot_be_replaced_but_created_again(store: RegistryStore) -> None:
+    """Replacing or removing what is gone is a conflict; a new creation is not."""
+    version = await keep(store, new())
+    await store.commit(removal_of(new(), version))
+    with pytest.raises(Conflict):
+        await keep(store, updated(new()), version)
+    with pytest.raises(Conflict):
+        await store.commit(removal_of(new(), version))
+    again = new().model_copy(update={"incarnation": "Demo.9"})
+    assert await keep(store, again) != version
+
+
+async def test_a_removal_names_a_version(store: RegistryStore) -> None:
+    """A commit without registry and without version asks for nothing, and is refused."""
+    with pytest.raises(ValueError, match="which version"):
+        await store.commit(Commit(key=new().key, registry=None, replaces=None))
+
+
+async def test_an_operation_is_found_by_its_own_id_only(store: RegistryStore) -> None:
+    """Ids with characters that keys may not hold are unknown, not errors."""
+    await keep(store, new())
+    for operation_id in ["Demo.2", "demo.1", "Demo.1/x", "a?b#c\\d\n", "../registry", "", "%2F", "'"]:
+        assert await store.read_operation(new().key, operation_id) is None
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_a_list_is_in_the_order_of_keys_whatever_the_page(store: RegistryStore, limit: int) -> None:
+    """All registries come once, in the order of their lower-cased names, whatever the size of the pages."""
+    for name in ["beta", "Alpha-2", "Alpha_2", "alpha0", "Zeta"]:
+        await keep(store, new(name))
+    assert await names_of(store, "t1", limit) == ["Alpha-2", "alpha0", "Alpha_2", "beta", "Zeta"]
+
+
+async def test_the_last_page_has_no_continuation(store: RegistryStore) -> None:
+    """A page that holds the rest of the list says that it does."""
+    for name in ["aa", "bb"]:
+        await keep(store, new(name))
+    assert (await store.list("t1", 1, None)).continuation is not None
+    assert (await store.list("t1", 100, None)).continuation is None
+
+
+async def test_a_continuation_survives_the_registry_it_points_at(store: RegistryStore) -> None:
+    """Removing registries between two pages skips and repeats nothing that is still there."""
+    versions = {name: await keep(store, new(name)) for name in ["aa", "bb", "cc"]}
+    page = await store.list("t1", 1, None)
+    await store.commit(removal_of(new("bb"), versions["bb"]))
+    rest = await store.list("t1", 100, page.continuation)
+    assert [registry.spec.name for registry in rest.registries] == ["cc"]
+
+
+TENANTS = ["t1", "t10", "t", "t1:demo", "t1;", "t1:", "T1", "t1/x", "tä", "t1=3A", "t1%3A", "o'neil", "a b"]
+
+
+async def test_tenants_do_not_see_each_other(store: RegistryStore) -> None:
+    """Whatever tenants are called, each one finds its own registry and no other's."""
+    for tenant in TENANTS:
+        await keep(store, new("Demo", tenant))
+    for tenant in TENANTS:
+        stored = await store.read(RegistryKey.of(tenant, "Demo"))
+        assert stored is not None
+        assert stored.registry.tenant == tenant
+        page = await store.list(tenant, 100, None)
+        assert [registry.tenant for registry in page.registries] == [tenant]
+
+
+async def test_a_continuation_is_for_its_tenant(store: RegistryStore) -> None:
+    """A continuation that another tenant was given is refused."""
+    for tenant in ["t1", "t2"]:
+        for name in ["aa", "bb"]:
+            await keep(store, new(name, tenant))
+    given = (await store.list("t2", 1, None)).continuation
+    with pytest.raises(ValueError, match="another tenant"):
+        await store.list("t1", 1, given)
+
+
+GARBAGE = ["", "x", "é", "AAAA", "null", "!!!!", "e30", urlsafe_b64encode(b'{"tenant":"t1"}').decode()]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_a_continuation_that_was_not_given_is_refused(store: RegistryStore, garbage: str) -> None:
+    """Garbage is told as such; it neither begins the list anew nor breaks the store."""
+    with pytest.raises(ValueError, match="continuation"):
+        await store.list("t1", 10, garbage)
+
+
+async def test_a_continuation_needs_no_escaping(store: RegistryStore) -> None:
+    """A continuation consists of characters that a query string takes as they are."""
+    for name in ["aa", "bb"]:
+        await keep(store, new(name))
+    continuation = (await store.list("t1", 1, None)).continuation
+    assert continuation is not None
+    assert continuation.replace("-", "").replace("_", "").isalnum()
+
+
+async def test_a_row_of_another_make_is_told_apart_from_a_wrong_request(store: RegistryStore, rows: Rows) -> None:
+    """A row that cannot be read is an error of its own, never a `ValueError`, and names where it is."""
+    await rows.transact("t1:demo", [Upsert("registry", message().model_dump_json())])
+    with pytest.raises(UnreadableRowError, match="t1:demo"):
+        await store.read(RegistryKey.of("t1", "demo"))
+    with pytest.raises(UnreadableRowError, match="t1:demo"):
+        await store.list("t1", 10, None)
+    assert not issubclass(UnreadableRowError, ValueError)
