@@ -1,0 +1,1 @@
+"""What makes registries true: a backend for each kind of cloud."""
