@@ -1,0 +1,78 @@
+"""Puts the app together: the only place that knows every room. Built at the first use, once per process."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from registry_api.access import identity
+from registry_api.domain.registry import Caller, RegistryKey
+from registry_api.service.ports import Backend, Clock, Ids, Store, WorkQueue
+from registry_api.settings import QUEUE, TABLE, Settings
+
+_LATEST_MILLISECOND = 10**14  # year 5138
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC)
+
+
+class RandomIds:
+    """Random names, long enough not to meet twice."""
+
+    def operation_id(self, key: RegistryKey, now: datetime) -> str:
+        """Return `{registry}.{hex}`; the ids of one registry sort from the newest to the oldest."""
+        age = _LATEST_MILLISECOND - int(now.timestamp() * 1000)
+        return f"{key.name}.{age:012x}{secrets.token_hex(4)}"
+
+    def visit_token(self) -> str:
+        """Return a new name for one visit."""
+        return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that a handler may need."""
+
+    settings: Settings
+    store: Store
+    queue: WorkQueue
+    clock: Clock
+    ids: Ids
+    everybody: Caller | None
+
+
+@cache
+def app() -> App:
+    """Return the app for this process's environment.
+
+    Raises:
+        SettingsError: If the environment does not describe a working app.
+    """
+    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the SDKs cost start-up time
+    from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
+    from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
+
+    settings = Settings.read(os.environ)
+    return App(
+        settings=settings,
+        store=RegistryStore(TableRows(settings.storage_connection, TABLE)),
+        queue=StorageQueue(settings.storage_connection, QUEUE),
+        clock=SystemClock(),
+        ids=RandomIds(),
+        everybody=identity.developer(settings),
+    )
+
+
+@cache
+def backend() -> Backend:
+    """Return the cloud that the settings name; only the worker needs it."""
+    from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the SDKs cost start-up time
+
+    settings = app().settings
+    return LocalBackend(settings.local_blob_endpoint, settings.local_account_key, settings.down)

@@ -1,0 +1,1 @@
+"""The doors: parse a request, make one service call, render the answer."""

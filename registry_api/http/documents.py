@@ -1,0 +1,96 @@
+"""From the bytes of a request to a document: plain values, and where in the text each of them stands."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
+JSON_TYPES = ("application/json",)
+
+_POINTS_AT_KEY = frozenset({Code.UNKNOWN_FIELD, Code.INVALID_TAG})
+
+
+@dataclass(slots=True)
+class Places:
+    """Line and column, both from 1, of every value and every key of a text."""
+
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed text. `places` is worked out only when it is asked for, which is when there is a problem."""
+
+    value: object
+    places: Callable[[], Places]
+
+    def locate(self, refusal: Refusal) -> Refusal:
+        """Return the same refusal with the place in the text of every problem."""
+        places = self.places()
+        return Refusal(*(_locate(problem, places) for problem in refusal.problems))
+
+
+def read(body: bytes, headers: Mapping[str, str]) -> Document:
+    """Parse a request's body as its Content-Type says; without one it is YAML.
+
+    Raises:
+        Refusal: If there is no body, it is too large, of another type or cannot be parsed.
+    """
+    media_type = headers.get("content-type", YAML_TYPES[0]).partition(";")[0].strip().lower()
+    if media_type not in YAML_TYPES + JSON_TYPES:
+        raise refuse(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"'{media_type}' is not a type of registry documents; "
+            f"send Content-Type: {YAML_TYPES[0]} or Content-Type: {JSON_TYPES[0]}.",
+        )
+    if not body:
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            # The Functions host hands a body without a length to the app as an empty one (azure-functions-host#4926).
+            raise refuse(Code.LENGTH_REQUIRED, "Send the document with a Content-Length header, not in chunks.")
+        raise refuse(Code.INVALID_DOCUMENT, "The request has no document in its body.")
+    if len(body) > MAX_BYTES:
+        raise refuse(
+            Code.DOCUMENT_TOO_LARGE, f"A document may have at most {MAX_BYTES} bytes; this one has {len(body)}."
+        )
+    text = _decode(body)
+    if media_type in JSON_TYPES:
+        from registry_api.http import json_documents  # noqa: PLC0415 - each parser is imported at first use
+
+        return json_documents.parse(text)
+    from registry_api.http import yaml_documents  # noqa: PLC0415 - PyYAML costs start-up time
+
+    return yaml_documents.parse(text)
+
+
+def unparsable(message: str, line: int | None = None, column: int | None = None) -> Refusal:
+    """Return the refusal of a text that cannot be understood at some place."""
+    return Refusal(Problem(Code.INVALID_DOCUMENT, message, line=line, column=column))
+
+
+def line_and_column(text: str, position: int) -> tuple[int, int]:
+    """Return the place, both from 1, of a position in a text."""
+    return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+
+
+def _decode(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = body[: error.start].decode("utf-8")
+        raise unparsable("The document is not UTF-8.", *line_and_column(before, len(before))) from None
+
+
+def _locate(problem: Problem, places: Places) -> Problem:
+    if problem.line is not None:
+        return problem
+    path = problem.path
+    if problem.code in _POINTS_AT_KEY and path in places.keys:
+        return problem.at(*places.keys[path])
+    while path and path not in places.values:
+        path = path[:-1]
+    return problem.at(*places.values[path]) if path in places.values else problem

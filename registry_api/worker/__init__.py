@@ -1,0 +1,1 @@
+"""The functions that no caller waits for."""

@@ -1,0 +1,86 @@
+"""The function app as the host sees it: what it indexes, and which function gets a request."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from registry_api.http.routes import PREFIX, ROUTES, methods_of
+
+ROOT = Path(__file__).parents[2]
+INDEX = """
+import json, sys, function_app
+print(json.dumps({
+    "functions": sorted(function.get_function_name() for function in function_app.app.get_functions()),
+    "modules": sorted(sys.modules),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def indexed() -> dict[str, list[str]]:
+    """Index the app in a process of its own, as the worker does."""
+    output = subprocess.run([sys.executable, "-c", INDEX], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    result: dict[str, list[str]] = json.loads(output)
+    return result
+
+
+def test_the_catch_all_is_the_last_function(indexed: dict[str, list[str]]) -> None:
+    """The host tries functions by name, so the one that takes every path must come last."""
+    assert max(indexed["functions"], key=str.lower) == "zz_no_such_route"
+
+
+def test_every_route_is_a_function(indexed: dict[str, list[str]]) -> None:
+    """The table of routes and the queue's functions are all that there is."""
+    expected = {route.name for route in ROUTES} | {"provision", "provision_poison", "zz_no_such_route"}
+
+    assert set(indexed["functions"]) == expected
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    ["azure.data.tables", "azure.storage.queue", "azure.storage.blob", "aiohttp", "yaml", "cryptography", "requests"],
+)
+def test_heavy_packages_wait_for_their_first_use(heavy: str, indexed: dict[str, list[str]]) -> None:
+    """Indexing the app, which every cold start does, imports no storage SDK and no parser."""
+    assert heavy not in indexed["modules"]
+
+
+def test_no_two_routes_overlap() -> None:
+    """No request could be taken by two functions: the host knows no precedence but the functions' names."""
+    for route in ROUTES:
+        sample = route.template.replace("{name}", "some-name").replace("{id}", "some-name.0a")
+        taken = [other.name for other in ROUTES if other.method == route.method and other.matches(sample)]
+        assert taken == [route.name]
+
+
+def test_wrong_methods_know_the_right_ones() -> None:
+    """A path knows its methods, whatever its case; an unknown path has none."""
+    assert methods_of("registries") == ["GET", "POST"]
+    assert methods_of("Registries/abc/") == ["DELETE", "GET", "PUT"]
+    assert methods_of("registries/abc/def") == []
+
+
+def test_the_prefix_is_the_hosts() -> None:
+    """Links are made with the prefix that host.json sets."""
+    host = json.loads((ROOT / "host.json").read_text("utf-8"))
+
+    assert host["extensions"]["http"]["routePrefix"] == PREFIX
+
+
+def test_the_host_hides_failed_messages_before_it_tries_again() -> None:
+    """Every value of the queue is written down: the host's defaults depend on the machine, or retry at once."""
+    queues = json.loads((ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
+
+    assert set(queues) == {
+        "batchSize",
+        "newBatchThreshold",
+        "maxDequeueCount",
+        "visibilityTimeout",
+        "maxPollingInterval",
+        "messageEncoding",
+    }
+    assert queues["messageEncoding"] == "base64"
+    assert queues["visibilityTimeout"] > "00:00:00"
