@@ -1,0 +1,78 @@
+# `make` lists what there is. Everything is installed into .venv and node_modules, nothing outside of this folder.
+# PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT and AZURITE_TABLE_PORT reach the stack from the environment
+# or from the command line: make start PORT=7072 DATA_DIR=.data2 AZURITE_BLOB_PORT=10010 ...
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := uv==0.13.9
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+PYTHON_PACKAGES := .venv/.installed
+NODE_PACKAGES := node_modules/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install start azurite demo test check format lint types lock bench clean
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+install: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Install the pinned packages, unless they are there
+
+start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both
+	@exec $(BIN)/python -m devstack start
+
+azurite: install ## Start the storage alone, for `func start`
+	@exec $(BIN)/python -m devstack azurite
+
+demo: install local.settings.json ## Show and check everything the API does, on a running stack or one of its own
+	@exec $(BIN)/python -m devstack demo
+
+test: install ## Run the tests; they start what they need
+	@exec $(BIN)/pytest
+
+check: lint types test ## Check format, style and types, and run the tests, as CI does
+
+format: $(PYTHON_PACKAGES) ## Format the code
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+lint: $(PYTHON_PACKAGES) ## Check format, style and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+
+types: $(PYTHON_PACKAGES) ## Check types
+	@$(BIN)/mypy
+
+bench: install ## Measure
+	@exec $(BIN)/python -m benchmarks
+
+lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
+	@test -x .venv/lock/bin/uv || $(BIN)/python -m venv .venv/lock
+	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+	@.venv/lock/bin/uv $(LOCK) --upgrade --output-file requirements.txt requirements.in
+	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
+
+clean: ## Remove what was installed and cached; data and settings stay
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed, as Azure Functions runs it. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv
+
+$(PYTHON_PACKAGES): requirements-dev.txt | $(BIN)/python
+	@echo "Installing Python packages (half a minute, once)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(NODE_PACKAGES): package-lock.json
+	@command -v npm >/dev/null || \
+		{ echo "Node.js 20 or newer is needed, with npm: Azurite, the local storage, runs on it." >&2; exit 1; }
+	@echo "Installing Azurite (a few seconds, once)..."
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+local.settings.json:
+	@cp local.settings.sample.json $@

@@ -1,0 +1,122 @@
+"""The whole product on one machine: Azurite and the app, started, watched and ended together."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from threading import Event
+
+from devstack import azurite
+from devstack.azurite import Azurite
+from devstack.child import ROOT, Child
+from devstack.failure import StackError
+from devstack.interruption import Interruption
+from devstack.settings import API_PATH, HOST, StackSettings, require_free
+
+_HOST_IS_READY = b"[devhost] ready:"  # HTTP and triggers, each in its own process
+_READY_WITHIN = 60.0
+_ANSWER_WITHIN = 5.0
+_WATCH_SECONDS = 0.2
+
+
+def run_stack(settings: StackSettings, interruption: Interruption) -> None:
+    """Run storage and app until interrupted.
+
+    Raises:
+        StackError: If one of them cannot be started, or ends by itself.
+        Interrupted: When it is over.
+    """
+    require_free(settings.variables)
+    is_served = Event()
+
+    def listen(line: bytes) -> None:
+        if line.startswith(_HOST_IS_READY):
+            is_served.set()
+
+    with (
+        _claimed(settings.data_dir),
+        azurite.start(settings.data_dir / "azurite", settings.azurite) as storage,
+        Child.start(
+            "The app",
+            *("devhost", str(ROOT), "--address", HOST, "--port", str(settings.port)),
+            "--split",  # as in production, where HTTP and triggers share no process
+            environment={
+                "AzureWebJobsStorage": storage.connection_string(),
+                "REGISTRY_LOCAL_BLOB_ENDPOINT": storage.blob_endpoint,
+            },
+            listener=listen,
+        ) as app,
+    ):
+        app.wait_until(lambda: is_served.is_set() and is_healthy(settings), interruption.pause, _READY_WITHIN)
+        print(_welcome(settings.api_url), flush=True)
+        while True:
+            app.check()
+            _check(storage)
+            interruption.pause(_WATCH_SECONDS)
+
+
+def run_azurite(settings: StackSettings, interruption: Interruption) -> None:
+    """Run storage alone until interrupted.
+
+    Raises:
+        StackError: If it cannot be started, or ends by itself.
+        Interrupted: When it is over.
+    """
+    require_free(settings.azurite_variables)
+    with (
+        _claimed(settings.data_dir),
+        azurite.start(settings.data_dir / "azurite", settings.azurite) as storage,
+    ):
+        print(_storage_welcome(storage), flush=True)
+        while True:
+            _check(storage)
+            interruption.pause(_WATCH_SECONDS)
+
+
+def is_healthy(settings: StackSettings) -> bool:
+    """Tell whether the API answers."""
+    with closing(HTTPConnection(HOST, settings.port, timeout=_ANSWER_WITHIN)) as connection:
+        try:
+            connection.request("GET", f"{API_PATH}/health")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+
+
+def _check(storage: Azurite) -> None:
+    if not storage.is_running:
+        raise StackError(f"Azurite ended unexpectedly; its log is {storage.log}.")
+
+
+@contextmanager
+def _claimed(data_dir: Path) -> Iterator[None]:
+    """Hold a folder as the only stack that may write there. The claim ends with the process at the latest."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "claim").open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"Another stack keeps its data in {data_dir}. End it, or set DATA_DIR to another folder."
+            ) from None
+        yield
+
+
+def _welcome(api: str) -> str:
+    return f"""
+Registry API is ready at {api} (Ctrl-C ends it)
+  curl -i -X PUT {api}/registries/DemoRegistry1 -H 'Content-Type: application/yaml' --data-binary @examples/registry.yml
+  curl -i {api}/registries/DemoRegistry1
+  curl -i {api}/registries
+"""
+
+
+def _storage_welcome(storage: Azurite) -> str:
+    return f"""
+Azurite is ready (Ctrl-C ends it)
+  blobs  {storage.blob_endpoint}
+  queues {storage.queue_endpoint}
+  tables {storage.table_endpoint}
+"""
