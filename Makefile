@@ -9,14 +9,18 @@ LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes 
 
 PYTHON_PACKAGES := .venv/.installed
 NODE_PACKAGES := node_modules/.installed
+SWAGGER_UI := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt LICENSE NOTICE
+ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install start azurite demo test check format lint types lock bench clean
+.PHONY: help install assets start azurite demo test fuzz check format lint types lock bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-install: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Install the pinned packages, unless they are there
+install: $(PYTHON_PACKAGES) $(NODE_PACKAGES) assets ## Install the pinned packages, unless they are there
+
+assets: $(ASSETS) ## Put the files of the API page where the app serves them
 
 start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both
 	@exec $(BIN)/python -m devstack start
@@ -29,6 +33,10 @@ demo: install local.settings.json ## Show and check everything the API does, on 
 
 test: install ## Run the tests; they start what they need
 	@exec $(BIN)/pytest
+
+fuzz: install ## Ask the app a quarter of a million questions, an hour at most, and plant faults in 50,000 documents
+	@$(BIN)/python -m tests.openapi.fuzz
+	@FAULT_DOCUMENTS=50000 $(BIN)/pytest --quiet --timeout=3600 tests/properties
 
 check: lint types test ## Check format, style and types, and run the tests, as CI does
 
@@ -54,7 +62,7 @@ lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
 	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what was installed and cached; data and settings stay
-	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv node_modules $(dir $(ASSETS)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -72,6 +80,11 @@ $(NODE_PACKAGES): package-lock.json
 		{ echo "Node.js 20 or newer is needed, with npm: Azurite, the local storage, runs on it." >&2; exit 1; }
 	@echo "Installing Azurite (a few seconds, once)..."
 	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+$(ASSETS): $(NODE_PACKAGES)
+	@mkdir -p $(@D)
+	@cp $(addprefix node_modules/swagger-ui-dist/,$(SWAGGER_UI)) $(@D)
 	@touch $@
 
 local.settings.json:

@@ -37,7 +37,7 @@ async def _measure(stack: Stack, rows: TableRows, queue: StorageQueue) -> str:
     known = f"bench-{uuid4().hex[:8]}"
     stack.client.put(f"/registries/{known}", content=_DOCUMENT).raise_for_status()
     await rows.transact("known", [Insert("registry", _ROW)])
-    message = Message(tenant="t", name="n", visit="v", generation=1, announced_at=datetime.now(UTC))
+    message = Message(tenant="t", name="n", visit="v", serial=1, announced_at=datetime.now(UTC))
 
     async def bare_get() -> None:
         await rows.get("known", "registry")

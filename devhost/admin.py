@@ -80,22 +80,21 @@ class Admin:
         """Run a function in the background and answer at once."""
         try:
             document = json.loads(body)
-        except ValueError:
+            text = str(document.get("input") or "").encode()
+        except (ValueError, RecursionError, AttributeError):
             return Reply(400)
-        if not isinstance(document, dict):
-            return Reply(400)
-        argument = self._input(function, str(document.get("input") or ""))
+        argument = self._input(function, text)
         self._invoker.start(function, argument, reply_of if function.kind == "httpTrigger" else nothing)
         return Reply(202)
 
-    def _input(self, function: Function, text: str) -> Any:
+    def _input(self, function: Function, body: bytes) -> Any:
         if function.kind == "queueTrigger":
-            return queue_input(function, Delivery(id=str(uuid.uuid4()), text=text.encode()))
+            return queue_input(function, Delivery(id=str(uuid.uuid4()), text=body))
         if function.kind == "timerTrigger":
             return timer_input()
         url = f"{self._url}/{template_of(function, self._prefix)}"
         method = min(function.methods or {"POST"})
-        return http_input(Request(method, url, path="", headers={}, query={}, body=text.encode()), {})
+        return http_input(Request(method, url, path="", headers={}, query={}, body=body), {})
 
     def _host_status(self) -> dict[str, Any]:
         return {

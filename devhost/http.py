@@ -10,7 +10,7 @@ from devhost.admin import Admin
 from devhost.app import Function
 from devhost.inputs import http_input
 from devhost.invoke import InvocationError, Invoker, trace_context
-from devhost.messages import Reply, Request, fold_request, reply_of
+from devhost.messages import BadRequestError, Reply, Request, fold_request, reply_of
 from devhost.routes import RouteTable
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -97,7 +97,7 @@ class HttpHost:
                 raw_query=scope["query_string"],
                 headers=scope["headers"],
             )
-        except UnicodeDecodeError:  # Kestrel: a header that is not UTF-8
+        except BadRequestError:
             await _write(Reply(400), send)
             return
         try:

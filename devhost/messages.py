@@ -15,8 +15,13 @@ from devhost import cookies
 _ENCODED_RUN = re.compile(r"(?:%(?!2[fF])[0-9a-fA-F]{2})+")
 _STRAY_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 _FORBIDDEN_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]+)?|")
 _STATUSES = range(200, 1000)
 _WITHOUT_BODY = (204, 205, 304)
+
+
+class BadRequestError(Exception):
+    """A request that the host itself refuses."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,17 @@ class Reply:
 def fold_request(
     *, method: str, scheme: str, raw_path: bytes, raw_query: bytes, headers: Iterable[tuple[bytes, bytes]]
 ) -> Request:
-    """Fold a request's head: what is repeated is joined, what is empty in the query is dropped."""
-    folded = _fold((name.decode().lower(), value.decode()) for name, value in headers)
+    """Fold a request's head: what is repeated is joined, what is empty in the query is dropped.
+
+    Raises:
+        BadRequestError: If a header is not UTF-8, or Host is none (aspnetcore, HttpUtilities.ValidateHostHeader).
+    """
+    try:
+        folded = _fold((name.decode().lower(), value.decode()) for name, value in headers)
+    except UnicodeDecodeError as error:
+        raise BadRequestError("a header is not UTF-8") from error
+    if not _HOST.fullmatch(folded.get("host", "")):
+        raise BadRequestError("Host is no host")
     path = decode_path(raw_path)
     query_text = raw_query.decode("latin-1")
     target = f"{_encode_path(path)}?{query_text}" if query_text else _encode_path(path)

@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 
 from devstack.failure import StackError
 from registry_api.domain.regions import catalogue
+from registry_api.provisioning.accounts import account_of
 from registry_api.settings import DEVELOPMENT_KEY
 
 ACCOUNT = "devstoreaccount1"
@@ -39,11 +40,6 @@ class Ports(NamedTuple):
     blob: int = 0
     queue: int = 0
     table: int = 0
-
-
-def region_account(region: str) -> str:
-    """Return the account that stands for a region's storage."""
-    return f"local{region}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,7 @@ def start(folder: Path, ports: Ports = Ports()) -> Azurite:  # noqa: B008 - a Na
 
 
 def _accounts() -> list[str]:
-    return [ACCOUNT, *(region_account(region) for region in catalogue())]
+    return [ACCOUNT, *(account_of(region) for region in catalogue())]
 
 
 def _options(folder: Path, ports: Ports) -> list[str]:

@@ -238,7 +238,7 @@ def _locations(document: Document) -> list[str]:
 
 def _containers(region: Mapping[str, Any]) -> dict[str, str]:
     """Return the address of everything that a region has, by what it is."""
-    accounts = {f"container of account {account['name']}": account["id"] for account in region["storage_accounts"]}
+    accounts = {f"container of account {account['account']}": account["id"] for account in region["storage_accounts"]}
     return {**accounts, "container registry": region["container_registry_replica"]["id"]}
 
 

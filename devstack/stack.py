@@ -42,6 +42,7 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
             "The app",
             *("devhost", str(ROOT), "--address", HOST, "--port", str(settings.port)),
             "--split",  # as in production, where HTTP and triggers share no process
+            *("--queue-lease", "30"),  # the real host's ten minutes are long for somebody who kills it to see
             environment={
                 "AzureWebJobsStorage": storage.connection_string(),
                 "REGISTRY_LOCAL_BLOB_ENDPOINT": storage.blob_endpoint,

@@ -8,7 +8,7 @@ from functools import cache
 
 from registry_api.access import identity
 from registry_api.domain.registry import Caller, RegistryKey
-from registry_api.service.ports import Backend, Clock, Ids, Store, WorkQueue
+from registry_api.service.ports import Backend, Ports
 from registry_api.settings import QUEUE, TABLE, Settings
 
 _LATEST_MILLISECOND = 10**14  # year 5138
@@ -40,10 +40,7 @@ class App:
     """Everything that a handler may need."""
 
     settings: Settings
-    store: Store
-    queue: WorkQueue
-    clock: Clock
-    ids: Ids
+    ports: Ports
     everybody: Caller | None
 
 
@@ -61,10 +58,12 @@ def app() -> App:
     settings = Settings.read(os.environ)
     return App(
         settings=settings,
-        store=RegistryStore(TableRows(settings.storage_connection, TABLE)),
-        queue=StorageQueue(settings.storage_connection, QUEUE),
-        clock=SystemClock(),
-        ids=RandomIds(),
+        ports=Ports(
+            store=RegistryStore(TableRows(settings.storage_connection, TABLE)),
+            queue=StorageQueue(settings.storage_connection, QUEUE),
+            clock=SystemClock(),
+            ids=RandomIds(),
+        ),
         everybody=identity.developer(settings),
     )
 

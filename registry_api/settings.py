@@ -70,6 +70,21 @@ class Settings(BaseModel):
             description="Local backend: regions that are to fail, separated by commas.",
         ),
     ] = ""
+    allowed_regions: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_ALLOWED_REGIONS",
+            description="Regions that registries may be in, separated by commas; empty allows all of the catalogue.",
+        ),
+    ] = ""
+    signing_key: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_SIGNING_KEY",
+            repr=False,
+            description="Signs the continuations of lists; empty takes the storage account's key.",
+        ),
+    ] = ""
     tenant: Annotated[
         str, Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development.")
     ] = "00000000-0000-0000-0000-000000000001"
@@ -110,6 +125,16 @@ class Settings(BaseModel):
     def is_development(self) -> bool:
         """Tell whether the app runs on a developer's machine."""
         return self.environment == "Development"
+
+    @property
+    def allowed(self) -> frozenset[str] | None:
+        """Return the regions that registries may be in, None for all."""
+        return frozenset(name for name in self.allowed_regions.split(",") if name) or None
+
+    @property
+    def secret(self) -> str:
+        """Return what only this service knows, to sign with."""
+        return self.signing_key or self.storage_connection.partition("AccountKey=")[2].partition(";")[0]
 
     @property
     def down(self) -> frozenset[str]:

@@ -1,17 +1,41 @@
-"""What may not change once a registry exists."""
+"""How two specs of one registry differ, and which differences its lifetime does not allow."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from registry_api.domain.problems import Code, Problem
-from registry_api.domain.spec import RegistrySpec
+from registry_api.domain.problems import Code, Problem, write_path
+from registry_api.domain.spec import RegistrySpec, StorageConfig
 
 
-def forbidden_changes(old: RegistrySpec, new: RegistrySpec, places: Mapping[str, int]) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference; None where there was or is nothing."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+def changes(old: RegistrySpec | None, new: RegistrySpec) -> tuple[Change, ...]:
+    """Return the differences, tag by tag and region by region, in the order of the spec's fields."""
+    before, after = (_flat(old) if old else {}), _flat(new)
+    return tuple(
+        Change(path, before.get(path), after.get(path))
+        for path in dict.fromkeys([*after, *before])
+        if before.get(path) != after.get(path)
+    )
+
+
+def forbidden_changes(
+    old: RegistrySpec, new: RegistrySpec, existing: Mapping[str, StorageConfig], places: Mapping[str, int]
+) -> Iterator[Problem]:
     """Yield a problem for every change that the registry's lifetime does not allow.
 
     Args:
         old: The spec that is stored.
         new: The spec that is asked for.
+        existing: How the storage accounts of each region were made, of regions on their way out as well.
         places: Where the caller's document lists each region.
     """
     if new.location != old.location:
@@ -21,15 +45,25 @@ def forbidden_changes(old: RegistrySpec, new: RegistrySpec, places: Mapping[str,
             "make another registry for that.",
             ("location",),
         )
-    existing = {region.location: region.storage_config for region in old.replication_locations}
     for region in new.replication_locations:
         config = existing.get(region.location, region.storage_config)
         if region.storage_config != config:
             yield Problem(
                 Code.STORAGE_CONFIG_IMMUTABLE,
-                f"The storage accounts of '{region.location}' exist with {config.model_dump()}, which can "
-                "never change; write that, or remove the region and add it again.",
+                f"The storage accounts of '{region.location}' exist with {config.model_dump()}, which can never "
+                "change; write that, or remove the region, wait until it is gone, and add it again.",
                 ("replication_locations", places[region.location], "storage_config")
                 if region.location in places
                 else ("replication_locations",),
             )
+
+
+def _flat(spec: RegistrySpec) -> dict[str, Any]:
+    """Return every value of a spec that may differ by itself, by its path."""
+    fields = spec.model_dump(mode="json", exclude={"tags", "replication_locations"}, exclude_none=True)
+    tags = {str(write_path(("tags", key))): value for key, value in spec.tags.items()}
+    regions = {
+        str(write_path(("replication_locations", region.location))): region.storage_config.model_dump(mode="json")
+        for region in spec.replication_locations
+    }
+    return {**fields, **tags, **regions}

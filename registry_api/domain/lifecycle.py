@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from registry_api.domain.operation import Operation, OperationKind, OperationStatus, Step
+from registry_api.domain.operation import DEADLINE, Operation, OperationKind, OperationStatus, Step
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import (
@@ -24,11 +24,11 @@ from registry_api.domain.registry import (
 from registry_api.domain.resources import Failure, Resource, ResourceKey, ResourceState, assign, dismiss
 from registry_api.domain.spec import RegistrySpec
 
-OPERATION_DEADLINE = timedelta(hours=1)
 LEASE = timedelta(seconds=30)
 FIRST_VISIT_DELAY = timedelta(seconds=1)
 _VISIT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (2, 2, 5, 10, 20, 30))
 
+_PATIENCE = timedelta(minutes=2)  # far longer than a lease, so that a busy worker is not taken for a lost message
 _READY = "Ready"
 _TOLD_ACTIONS = 3
 
@@ -70,6 +70,7 @@ def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry
         scope=scope,
         incarnation=operation.id,
         spec=spec,
+        serial=1,
         generation=1,
         state=ProvisioningState.ACCEPTED,
         operation=operation,
@@ -94,8 +95,10 @@ def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Re
         OperationKind.UPDATE,
         acceptance,
         spec=spec,
+        generation=registry.generation + (spec != registry.spec),
         state=ProvisioningState.ACCEPTED,
         deleting=False,
+        system_data=_modified(registry, acceptance),
         resources=assign(spec, registry.resources, _identity(registry.tenant, registry.incarnation)),
     )
 
@@ -108,8 +111,41 @@ def delete(registry: Registry, acceptance: Acceptance) -> Registry:
         acceptance,
         state=ProvisioningState.DELETING,
         deleting=True,
+        system_data=_modified(registry, acceptance),
         resources=dismiss(registry.resources),
     )
+
+
+def retry(registry: Registry, acceptance: Acceptance) -> Registry:
+    """Return the registry on its way to where it was going, as if nobody had tried yet. What is there stays."""
+    if registry.deleting:
+        resources, state = dismiss(registry.resources), ProvisioningState.DELETING
+    else:
+        resources = assign(registry.spec, registry.resources, _identity(registry.tenant, registry.incarnation))
+        state = ProvisioningState.ACCEPTED
+    return _change(registry, OperationKind.RECONCILE, acceptance, state=state, resources=resources)
+
+
+def cancel(registry: Registry, by: Caller, now: datetime) -> Registry:
+    """Return the registry with its operation canceled: what was reached stays, and a visit under way is the last."""
+    message = f"Canceled by {by.name}. {_last_good(registry)}"
+    registry = _with_steps(registry.model_copy(update={"state": ProvisioningState.CANCELED}))
+    failure = Failure(code=Code.OPERATION_CANCELED, message=message)
+    operation = registry.operation.model_copy(
+        update={"status": OperationStatus.CANCELED, "end_time": now, "error": failure}
+    )
+    return _ready(registry.model_copy(update={"operation": operation}), "False", failure.code, message, now)
+
+
+def is_forgotten(registry: Registry, now: datetime) -> bool:
+    """Tell whether the message that was to bring the worker must have been lost."""
+    return not registry.state.is_terminal and now - registry.visit.due > _PATIENCE
+
+
+def remind(registry: Registry, acceptance: Acceptance) -> Registry:
+    """Return the registry with another visit announced, and everything else as it is."""
+    visit = acceptance.visit.model_copy(update={"number": registry.visit.number})
+    return registry.model_copy(update={"visit": visit})
 
 
 def superseded(operation: Operation, by: Operation) -> Operation:
@@ -149,9 +185,9 @@ def begin_visit(registry: Registry, visit: Visit, now: datetime) -> Registry:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a visit found and did, for the generation that it worked for."""
+    """What a visit found and did, for the request that it worked for."""
 
-    generation: int
+    serial: int
     observed: Mapping[ResourceKey, Observation]
     remaining: Sequence[Action]
     failures: Mapping[ResourceKey, Failure] = field(default_factory=dict)
@@ -160,8 +196,8 @@ class Findings:
 def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry | None:
     """Return the registry after a visit, its lease given back; None when it is gone.
 
-    The registry may have changed since the visit began. Then the findings still tell what is in the cloud,
-    but they conclude nothing: that is for the visit which the newer request announced.
+    The registry may have changed since the visit began, or its operation may have been canceled. Then the findings
+    still tell what is in the cloud, but they conclude nothing: that is for whoever came in between.
     """
     registry = registry.model_copy(
         update={
@@ -169,11 +205,11 @@ def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry
             "lease": registry.lease.model_copy(update={"expires": None}),
         }
     )
-    if registry.generation != findings.generation:
-        return _with_steps(registry)
+    if registry.serial != findings.serial or registry.state.is_terminal:
+        return _with_steps(registry) if not registry.operation.is_terminal else registry
     if not findings.remaining:
         return None if registry.deleting else _succeed(registry, now)
-    if (failure := _cause_to_give_up(registry, findings, now)) is not None:
+    if (failure := _cause_to_give_up(findings)) is not None:
         return fail(registry, failure, now)
     return _ready(_with_steps(registry), "False", "Progressing", _summary(findings), now)
 
@@ -192,7 +228,22 @@ def fail(registry: Registry, failure: Failure, now: datetime) -> Registry:
     operation = registry.operation.model_copy(
         update={"status": OperationStatus.FAILED, "end_time": now, "error": failure}
     )
-    return _ready(registry.model_copy(update={"operation": operation}), "False", failure.code, failure.message, now)
+    message = f"{failure.message} {_last_good(registry)}"
+    return _ready(registry.model_copy(update={"operation": operation}), "False", failure.code, message, now)
+
+
+def time_out(registry: Registry, now: datetime) -> Registry:
+    """Return the registry with its operation failed because it took too long, with the last true cause."""
+    last = next((resource.failure for resource in registry.resources if resource.failure), None)
+    told = f"The last problem was {last.code}: {last.message}" if last else "No problem was reported."
+    failure = Failure(code=Code.OPERATION_TIMED_OUT, message=f"It did not end within {DEADLINE}. {told}", final=True)
+    return fail(registry, failure, now)
+
+
+def _last_good(registry: Registry) -> str:
+    if not registry.observed_generation:
+        return "No generation has been reached yet."
+    return f"Generation {registry.observed_generation} was the last that was reached."
 
 
 def _identity(tenant: str, incarnation: str) -> str:
@@ -200,24 +251,19 @@ def _identity(tenant: str, incarnation: str) -> str:
 
 
 def _change(registry: Registry, kind: OperationKind, acceptance: Acceptance, **update: object) -> Registry:
-    caller, now = acceptance.caller, acceptance.now
-    generation = registry.generation + 1
-    changed = registry.model_copy(
+    changed = registry.model_copy(update={"serial": registry.serial + 1, "visit": acceptance.visit, **update})
+    operation = acceptance.operation(kind, changed.spec.name, changed.generation)
+    return _with_steps(changed.model_copy(update={"operation": operation}))
+
+
+def _modified(registry: Registry, acceptance: Acceptance) -> SystemData:
+    return registry.system_data.model_copy(
         update={
-            "generation": generation,
-            "operation": acceptance.operation(kind, registry.spec.name, generation),
-            "visit": acceptance.visit,
-            "system_data": registry.system_data.model_copy(
-                update={
-                    "last_modified_by": caller.name,
-                    "last_modified_by_type": caller.kind,
-                    "last_modified_at": now,
-                }
-            ),
-            **update,
+            "last_modified_by": acceptance.caller.name,
+            "last_modified_by_type": acceptance.caller.kind,
+            "last_modified_at": acceptance.now,
         }
     )
-    return _with_steps(changed)
 
 
 def _found(registry: Registry, findings: Findings) -> tuple[Resource, ...]:
@@ -268,21 +314,12 @@ def _succeed(registry: Registry, now: datetime) -> Registry:
     return _ready(registry, "True", "Converged", "Everything is as the registry's owner wants it.", now)
 
 
-def _cause_to_give_up(registry: Registry, findings: Findings, now: datetime) -> Failure | None:
+def _cause_to_give_up(findings: Findings) -> Failure | None:
     """Return why there is no point in another visit, or None while there is one."""
     hopeless = {key: failure for key, failure in findings.failures.items() if failure.final}
-    if all(action.resource.key in hopeless or action.blocked_by in hopeless for action in findings.remaining) and (
-        cause := next(iter(hopeless.values()), None)
-    ):
-        return cause
-    if now - registry.operation.start_time < OPERATION_DEADLINE:
+    if any(action.resource.key not in hopeless and action.blocked_by not in hopeless for action in findings.remaining):
         return None
-    last = next(iter(findings.failures.values()), None)
-    told = f" The last problem was {last.code}: {last.message}" if last else " No problem was reported."
-    return Failure(
-        code=Code.OPERATION_TIMED_OUT,
-        message=f"The operation did not end within {OPERATION_DEADLINE}.{told} It was {_summary(findings)}.",
-    )
+    return next(iter(hopeless.values()), None)
 
 
 def _summary(findings: Findings) -> str:
@@ -309,7 +346,7 @@ def _with_steps(registry: Registry) -> Registry:
                 message=failure.message if failure else None,
             )
         )
-    steps += [Step(location=region, state=None) for region in sorted(known)]
+    steps += [Step(location=region, state=None, message=None) for region in sorted(known)]
     done = sum(resource.state is ResourceState.READY for resource in registry.resources if not registry.deleting)
     gone_regions = sum(step.state is None for step in steps)
     total = len(registry.resources) + gone_regions

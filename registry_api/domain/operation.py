@@ -1,13 +1,15 @@
 """An operation: what a caller may follow while a change becomes true."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 from registry_api.domain import names
 from registry_api.domain.resources import Failure, ResourceState
+
+DEADLINE = timedelta(hours=1)
 
 _ID = re.compile(rf"{names.PATTERN.pattern}\.[0-9a-f]{{1,32}}")
 
@@ -28,6 +30,7 @@ class OperationKind(StrEnum):
     CREATE = "Create"
     UPDATE = "Update"
     DELETE = "Delete"
+    RECONCILE = "Reconcile"
 
 
 class OperationStatus(StrEnum):
@@ -67,6 +70,10 @@ class Operation(BaseModel):
     error: Failure | None = None
     requested_by: str
     traceparent: str | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Tell whether it has had its time and has not ended."""
+        return not self.is_terminal and now - self.start_time >= DEADLINE
 
     @property
     def is_terminal(self) -> bool:

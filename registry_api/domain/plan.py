@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from registry_api.domain.resources import Kind, Resource, ResourceKey
+from registry_api.domain.resources import Kind, Resource, ResourceKey, ResourceState
 
 
 class Presence(StrEnum):
@@ -66,6 +66,17 @@ def plan(
         for resource in resources
     )
     return tuple(action for action in actions if action is not None)
+
+
+def last_seen(resources: Iterable[Resource]) -> dict[ResourceKey, Observation]:
+    """Return what was last seen of resources, from what is stored of them."""
+    return {resource.key: Observation(_last_presence(resource), resource.details) for resource in resources}
+
+
+def _last_presence(resource: Resource) -> Presence:
+    if resource.state in {ResourceState.READY, ResourceState.REMOVING}:
+        return Presence.READY
+    return Presence.DIFFERENT if resource.details else Presence.ABSENT
 
 
 def _to_have(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> Action | None:

@@ -7,6 +7,9 @@ from enum import StrEnum
 Path = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+_UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+_MOST_SHOWN = 100
 
 
 class Code(StrEnum):
@@ -40,6 +43,8 @@ class Code(StrEnum):
     DELETION_PROTECTED = "DeletionProtected"
     REGISTRY_BEING_DELETED = "RegistryBeingDeleted"
     CONCURRENT_CHANGES = "ConcurrentChanges"
+    PRECONDITION_FAILED = "PreconditionFailed"
+    IDEMPOTENCY_KEY_REUSED = "IdempotencyKeyReused"
 
     # The request
     UNAUTHENTICATED = "Unauthenticated"
@@ -51,11 +56,13 @@ class Code(StrEnum):
     LENGTH_REQUIRED = "LengthRequired"
     UNKNOWN_PARAMETER = "UnknownParameter"
     INVALID_PARAMETER = "InvalidParameter"
+    INVALID_HEADER = "InvalidHeader"
     STORAGE_UNAVAILABLE = "StorageUnavailable"
     INTERNAL_ERROR = "InternalError"
 
     # The work
     SUPERSEDED_BY_NEWER_REQUEST = "SupersededByNewerRequest"
+    OPERATION_CANCELED = "OperationCanceled"
     OPERATION_TIMED_OUT = "OperationTimedOut"
     OPERATION_POISONED = "OperationPoisoned"
     REGION_UNAVAILABLE = "RegionUnavailable"
@@ -110,5 +117,20 @@ def write_path(path: Path) -> str | None:
             text += f".{step}" if text else step
         else:
             escaped = step.replace("\\", "\\\\").replace('"', '\\"')
-            text += f'["{escaped}"]'
+            text += f'["{_showable(escaped)}"]'
     return text or None
+
+
+def quote(text: str) -> str:
+    """Return a caller's text in quotes, as a message may have it: not too long, and only what can be shown."""
+    return f"'{_showable(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + '…')}'"
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text has no half of a surrogate pair, which an escape in JSON can write but nothing can carry."""
+    return _HALF_PAIR.search(text) is None
+
+
+def _showable(text: str) -> str:
+    """Write control characters and halves of surrogate pairs as escapes."""
+    return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

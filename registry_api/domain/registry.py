@@ -102,7 +102,7 @@ class Visit(BaseModel):
 
     token: str
     due: datetime
-    number: int = 0  # visits so far for this generation, from which the delay between them grows
+    number: int = 0  # visits so far for this request, from which the delay between them grows
 
 
 class Lease(BaseModel):
@@ -127,7 +127,8 @@ class Registry(BaseModel):
     scope: Scope
     incarnation: str
     spec: RegistrySpec
-    generation: int
+    serial: int  # requests accepted so far; tells whether a request that was announced was also committed
+    generation: int  # specs accepted so far
     observed_generation: int = 0
     state: ProvisioningState
     deleting: bool = False
@@ -147,6 +148,16 @@ class Registry(BaseModel):
     def wanted(self) -> dict[ResourceKey, StorageConfig | None]:
         """Return the resources that the registry is to have."""
         return {} if self.deleting else wanted(self.spec)
+
+    @property
+    def storage_configs(self) -> dict[str, StorageConfig]:
+        """Return how the storage accounts of each region were made, of regions on their way out as well."""
+        return {resource.region: resource.storage_config for resource in self.resources if resource.storage_config}
+
+    @property
+    def fence(self) -> tuple[str, int]:
+        """Return what only the holder of the lease knows: epochs begin anew with every incarnation."""
+        return self.incarnation, self.lease.epoch
 
     @property
     def id(self) -> str:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from registry_api.domain import names, regions
-from registry_api.domain.problems import Code
+from registry_api.domain.problems import Code, is_unicode, quote
 
 MAX_DESCRIPTION = 4096
 MAX_PUBLISHER = 256
@@ -45,9 +45,14 @@ STORAGE_ACCOUNT_TYPES = (
     "Premium_ZRS",
 )
 
-# Control characters but tab and line ends, and halves of surrogate pairs, which no encoding can carry.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters but tab and line ends.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FORBIDDEN_IN_TAG_KEY = "<>%&\\?/"
+
+# The rules of texts in words that every reader of JSON Schema understands.
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_PLAIN_TEXT = {"pattern": f"^[^{_CONTROLS}]*$"}
+_TAG_KEY = {"pattern": rf"^[^<>%&\\?/{_CONTROLS}]{{1,{MAX_TAG_KEY}}}$"}
 
 # A stored spec was valid when it was accepted. Rules that change later, such as a region that leaves the catalogue,
 # must not make it unreadable: pass this as the context of the validation.
@@ -58,7 +63,11 @@ def _rule(check: Callable[[str], str]) -> AfterValidator:
     """Return a validator for what callers write, which lets what is stored pass."""
 
     def validate(text: str, info: ValidationInfo) -> str:
-        return text if info.context is STORED else check(text)
+        if info.context is STORED:
+            return text
+        if not is_unicode(text):
+            raise _error(Code.INVALID_VALUE, "is not valid Unicode text: it has half of a surrogate pair.")
+        return check(text)
 
     return AfterValidator(validate)
 
@@ -79,7 +88,7 @@ def _one_of(*allowed: str) -> Callable[[object], object]:
             return value
         near = get_close_matches(given.lower(), canonical, n=1)
         hint = f" Did you mean '{canonical[near[0]]}'?" if near else ""
-        raise _error(Code.INVALID_VALUE, f"'{given}' is not allowed; must be one of {', '.join(allowed)}.{hint}")
+        raise _error(Code.INVALID_VALUE, f"{quote(given)} is not allowed; must be one of {', '.join(allowed)}.{hint}")
 
     return choose
 
@@ -95,7 +104,7 @@ def _no_control_characters(text: str) -> str:
 
 def _registry_name(text: str) -> str:
     if not names.is_registry_name(text):
-        raise _error(Code.INVALID_REGISTRY_NAME, f"'{text}' is not a registry name: it {names.RULE}.")
+        raise _error(Code.INVALID_REGISTRY_NAME, f"{quote(text)} is not a registry name: it {names.RULE}.")
     return text
 
 
@@ -104,7 +113,7 @@ def _known_region(given: str) -> str:
     if region is None:
         near = regions.suggest(given)
         hint = " Did you mean {}?".format(" or ".join(f"'{name}'" for name in near)) if near else ""
-        raise _error(Code.UNKNOWN_LOCATION, f"'{given}' is not an Azure region.{hint}")
+        raise _error(Code.UNKNOWN_LOCATION, f"{quote(given)} is not an Azure region.{hint}")
     if region.missing_service is not None:
         raise _error(
             Code.LOCATION_NOT_SUPPORTED,
@@ -139,12 +148,16 @@ def _system_owned(kind: str, instead: str) -> Callable[[object], object]:
     return check
 
 
-Description = Annotated[str, Field(max_length=MAX_DESCRIPTION), _rule(_no_control_characters)]
-Publisher = Annotated[str, Field(min_length=1, max_length=MAX_PUBLISHER), _rule(_no_control_characters)]
-RegistryName = Annotated[str, _rule(_registry_name)]
+Description = Annotated[
+    str, Field(max_length=MAX_DESCRIPTION, json_schema_extra=_PLAIN_TEXT), _rule(_no_control_characters)
+]
+Publisher = Annotated[
+    str, Field(min_length=1, max_length=MAX_PUBLISHER, json_schema_extra=_PLAIN_TEXT), _rule(_no_control_characters)
+]
+RegistryName = Annotated[str, Field(json_schema_extra={"pattern": f"^{names.PATTERN.pattern}$"}), _rule(_registry_name)]
 RegionName = Annotated[str, _rule(_known_region)]
-TagKey = Annotated[str, _rule(_tag_key)]
-TagValue = Annotated[str, Field(max_length=MAX_TAG_VALUE), _rule(_no_control_characters)]
+TagKey = Annotated[str, Field(json_schema_extra=_TAG_KEY), _rule(_tag_key)]
+TagValue = Annotated[str, Field(max_length=MAX_TAG_VALUE, json_schema_extra=_PLAIN_TEXT), _rule(_no_control_characters)]
 
 
 class Part(BaseModel):
@@ -156,7 +169,7 @@ class Part(BaseModel):
     @classmethod
     def _null_means_default(cls, given: Any) -> Any:
         if isinstance(given, dict) and None in given.values():
-            return {key: value for key, value in given.items() if value is not None}
+            return {key: value for key, value in given.items() if value is not None or key not in cls.model_fields}
         return given
 
 
@@ -209,12 +222,16 @@ class RegistrySpec(Part):
     name: Annotated[RegistryName, Field(description=f"The registry's name; {names.RULE}.")]
     description: Annotated[Description | None, Field(description="What the registry is for.")] = None
     tags: Annotated[
-        dict[TagKey, TagValue], Field(max_length=MAX_TAGS, description="Names and values to find it by.")
+        dict[TagKey, TagValue],
+        Field(description="Names and values to find it by.", json_schema_extra={"maxProperties": MAX_TAGS}),
     ] = {}
     location: Annotated[RegionName, Field(description="The primary region. Never changes.")]
     replication_locations: Annotated[
         tuple[ReplicationLocation, ...],
-        Field(max_length=MAX_REGIONS, description="All regions, the primary one included."),
+        Field(
+            description="All regions, the primary one included.",
+            json_schema_extra={"maxItems": MAX_REGIONS, "uniqueItems": True},
+        ),
     ] = ()
     public_network_access: Annotated[
         str,

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from registry_api.domain import regions
 from registry_api.domain.names import key_of
-from registry_api.domain.problems import Code, Path, Problem, Refusal, write_path
+from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, quote, write_path
 from registry_api.domain.spec import (
+    MAX_REGIONS,
+    MAX_TAGS,
     ContainerRegistryConfig,
     IntellectualProperty,
     RegistrySpec,
@@ -66,11 +68,14 @@ def validate(document: object, name: str | None = None) -> ValidDocument:
     """
     if not isinstance(document, dict):
         raise Refusal(Problem(Code.INVALID_DOCUMENT, "The document must be a mapping of field names to values."))
-    fields = {key: value for key, value in document.items() if key not in IGNORED | READ_ONLY}
     problems: list[Problem] = []
+    fields = _without_broken_keys(
+        {key: value for key, value in document.items() if key not in IGNORED | READ_ONLY}, (), problems
+    )
     if name is not None:
         problems += _name_mismatch(fields.get("name"), name)
         fields["name"] = name
+    problems += _count_problems(fields)
     problems += _location_problems(fields)
     try:
         spec = RegistrySpec.model_validate(fields)
@@ -80,18 +85,44 @@ def validate(document: object, name: str | None = None) -> ValidDocument:
         raise Refusal(*_in_order(problems, document))
     given = fields.get("replication_locations") or ()
     places = {regions.normalise(item["location"]): index for index, item in enumerate(given)}
-    return ValidDocument(spec, {key: document[key] for key in READ_ONLY & document.keys()}, places)
+    return ValidDocument(spec, {key: value for key, value in document.items() if key in READ_ONLY}, places)
+
+
+def _without_broken_keys(given: Any, path: Path, problems: list[Problem]) -> Any:
+    """Return what was given without the keys that are no Unicode text, each of which becomes a problem."""
+    if isinstance(given, list):
+        return [_without_broken_keys(item, (*path, index), problems) for index, item in enumerate(given)]
+    if not isinstance(given, dict):
+        return given
+    problems += (
+        Problem(
+            Code.INVALID_VALUE,
+            f"{quote(key)} is not valid Unicode text: it has half of a surrogate pair.",
+            (*path, key),
+        )
+        for key in given
+        if not is_unicode(key)
+    )
+    return {key: _without_broken_keys(value, (*path, key), problems) for key, value in given.items() if is_unicode(key)}
 
 
 def _name_mismatch(written: object, name: str) -> Iterator[Problem]:
     if isinstance(written, str) and key_of(written) != key_of(name):
         yield Problem(
             Code.NAME_MISMATCH,
-            f"The document names '{written}', the request's path '{name}'; they must be the same.",
+            f"The document names {quote(written)}, the request's path {quote(name)}; they must be the same.",
             ("name",),
         )
     elif not isinstance(written, str | None):
         yield Problem(Code.WRONG_TYPE, f"'name' must be {_TYPE_NAMES['string_type']}.", ("name",))
+
+
+def _count_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
+    """Count items here: the model would stop at the first one too many, or not count at all if one is not valid."""
+    for field, kind, most in (("tags", dict, MAX_TAGS), ("replication_locations", list, MAX_REGIONS)):
+        given = fields.get(field)
+        if isinstance(given, kind) and len(given) > most:
+            yield Problem(Code.TOO_MANY_ITEMS, f"'{field}' may have at most {most} items, not {len(given)}.", (field,))
 
 
 def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
@@ -131,10 +162,10 @@ def _region_of(spelling: object) -> str | None:
 def _field_problems(error: ValidationError) -> Iterator[Problem]:
     for item in error.errors(include_url=False):
         path = tuple(step for step in item["loc"] if step != "[key]")
-        yield Problem(*_describe(item["type"], item["msg"], item.get("ctx", {}), item["input"], path), path)
+        yield Problem(*_describe(item["type"], item["msg"], item.get("ctx", {}), path), path)
 
 
-def _describe(kind: str, message: str, context: Mapping[str, Any], given: object, path: Path) -> tuple[Code, str]:
+def _describe(kind: str, message: str, context: Mapping[str, Any], path: Path) -> tuple[Code, str]:
     field = write_path(path)
     if kind in Code.__members__.values():
         return Code(kind), message
@@ -149,11 +180,6 @@ def _describe(kind: str, message: str, context: Mapping[str, Any], given: object
             answer = Code.VALUE_TOO_LONG, f"'{field}' may have at most {context['max_length']} characters."
         case "string_too_short":
             answer = Code.INVALID_VALUE, f"'{field}' must have at least {context['min_length']} characters."
-        case "too_long":
-            answer = (
-                Code.TOO_MANY_ITEMS,
-                f"'{field}' may have at most {context['max_length']} items, not {_length(given)}.",
-            )
         case "greater_than_equal" | "less_than_equal":
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
             answer = Code.INVALID_VALUE, f"'{field}' must be {bound}."
@@ -162,10 +188,6 @@ def _describe(kind: str, message: str, context: Mapping[str, Any], given: object
         case _:
             answer = Code.INVALID_VALUE, f"'{field}' is not valid: {message}."
     return answer
-
-
-def _length(given: object) -> int | str:
-    return len(given) if isinstance(given, list | dict) else "more"
 
 
 def _unknown_field(path: Path) -> str:

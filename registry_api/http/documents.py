@@ -1,15 +1,19 @@
 """From the bytes of a request to a document: plain values, and where in the text each of them stands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse
+from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, refuse
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
+MAX_VALUES = 2000  # several times what a document without faults can have, so that telling the faults stays cheap
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 JSON_TYPES = ("application/json",)
+MERGE_PATCH_TYPE = "application/merge-patch+json"
+DOCUMENT_TYPES = YAML_TYPES + JSON_TYPES
+PATCH_TYPES = (MERGE_PATCH_TYPE, *JSON_TYPES, *YAML_TYPES)
 
 _POINTS_AT_KEY = frozenset({Code.UNKNOWN_FIELD, Code.INVALID_TAG})
 
@@ -35,18 +39,17 @@ class Document:
         return Refusal(*(_locate(problem, places) for problem in refusal.problems))
 
 
-def read(body: bytes, headers: Mapping[str, str]) -> Document:
+def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMENT_TYPES) -> Document:
     """Parse a request's body as its Content-Type says; without one it is YAML.
 
     Raises:
         Refusal: If there is no body, it is too large, of another type or cannot be parsed.
     """
-    media_type = headers.get("content-type", YAML_TYPES[0]).partition(";")[0].strip().lower()
-    if media_type not in YAML_TYPES + JSON_TYPES:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower() or YAML_TYPES[0]
+    if media_type not in types:
         raise refuse(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"'{media_type}' is not a type of registry documents; "
-            f"send Content-Type: {YAML_TYPES[0]} or Content-Type: {JSON_TYPES[0]}.",
+            f"'{media_type}' is not a type that is taken here; send Content-Type: {' or Content-Type: '.join(types)}.",
         )
     if not body:
         if "chunked" in headers.get("transfer-encoding", "").lower():
@@ -58,13 +61,25 @@ def read(body: bytes, headers: Mapping[str, str]) -> Document:
             Code.DOCUMENT_TOO_LARGE, f"A document may have at most {MAX_BYTES} bytes; this one has {len(body)}."
         )
     text = _decode(body)
-    if media_type in JSON_TYPES:
+    if media_type not in YAML_TYPES:
         from registry_api.http import json_documents  # noqa: PLC0415 - each parser is imported at first use
 
         return json_documents.parse(text)
     from registry_api.http import yaml_documents  # noqa: PLC0415 - PyYAML costs start-up time
 
     return yaml_documents.parse(text)
+
+
+def check_size(depth: int, values: int, line: int, column: int) -> None:
+    """Let a document go on to its next value.
+
+    Raises:
+        Refusal: If it is nested too deeply or has too many values.
+    """
+    if depth > MAX_DEPTH:
+        raise unparsable(f"The document is nested more than {MAX_DEPTH} levels deep.", line, column)
+    if values > MAX_VALUES:
+        raise unparsable(f"The document has more than {MAX_VALUES} values.", line, column)
 
 
 def unparsable(message: str, line: int | None = None, column: int | None = None) -> Refusal:
@@ -81,7 +96,7 @@ def _decode(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = body[: error.start].decode("utf-8")
+        before = error.object[: error.start].decode("utf-8")  # without the byte order mark
         raise unparsable("The document is not UTF-8.", *line_and_column(before, len(before))) from None
 
 
@@ -89,7 +104,7 @@ def _locate(problem: Problem, places: Places) -> Problem:
     if problem.line is not None:
         return problem
     path = problem.path
-    if problem.code in _POINTS_AT_KEY and path in places.keys:
+    if path in places.keys and (problem.code in _POINTS_AT_KEY or not is_unicode(str(path[-1]))):
         return problem.at(*places.keys[path])
     while path and path not in places.values:
         path = path[:-1]

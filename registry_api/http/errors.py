@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 from registry_api.domain.problems import Code, Problem
+from registry_api.http.bodies import Error, ErrorBody
 from registry_api.http.messages import Answer
+from registry_api.http.render import problem_body
+
+MAX_DETAILS = 100
 
 STATUS: Mapping[Code, HTTPStatus] = {
     Code.DOCUMENT_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -16,6 +19,8 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.DELETION_PROTECTED: HTTPStatus.CONFLICT,
     Code.REGISTRY_BEING_DELETED: HTTPStatus.CONFLICT,
     Code.CONCURRENT_CHANGES: HTTPStatus.CONFLICT,
+    Code.PRECONDITION_FAILED: HTTPStatus.PRECONDITION_FAILED,
+    Code.IDEMPOTENCY_KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     Code.RESOURCE_NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.REGISTRY_NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -29,28 +34,24 @@ STATUS: Mapping[Code, HTTPStatus] = {
 """Codes that are not here are the document's fault, or the query's: 400."""
 
 
+def status_of(code: Code) -> HTTPStatus:
+    """Return the HTTP status of a code."""
+    return STATUS.get(code, HTTPStatus.BAD_REQUEST)
+
+
 def error_answer(problems: Sequence[Problem], headers: Mapping[str, str] | None = None) -> Answer:
     """Return the answer that tells these problems; several are wrapped, and are 400 unless they agree."""
-    statuses = {STATUS.get(problem.code, HTTPStatus.BAD_REQUEST) for problem in problems}
+    statuses = {status_of(problem.code) for problem in problems}
     status = statuses.pop() if len(statuses) == 1 else HTTPStatus.BAD_REQUEST
-    if len(problems) == 1:
-        error = _describe(problems[0])
+    details = [problem_body(problem) for problem in problems[:MAX_DETAILS]]
+    if len(details) == 1:
+        error = Error(**details[0].model_dump(exclude_unset=True))
     else:
-        error = {
-            "code": Code.MULTIPLE_ERRORS_OCCURRED.value,
-            "message": f"{len(problems)} problems were found.",
-            "target": None,
-            "details": [_describe(problem) for problem in problems],
-        }
-    return Answer(status, {"error": error}, {"x-ms-error-code": error["code"], **(headers or {})})
-
-
-def _describe(problem: Problem) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "code": problem.code.value,
-        "message": problem.message,
-        "target": problem.target,
-    }
-    if problem.line is not None:
-        described |= {"line": problem.line, "column": problem.column}
-    return described
+        error = Error(
+            code=Code.MULTIPLE_ERRORS_OCCURRED,
+            message=f"{len(problems)} problems were found."
+            + (f" The first {MAX_DETAILS} are told." if len(problems) > MAX_DETAILS else ""),
+            target=None,
+            details=details,
+        )
+    return Answer(status, ErrorBody(error=error), {"x-ms-error-code": error.code.value, **(headers or {})})

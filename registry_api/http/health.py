@@ -1,25 +1,40 @@
 """Whether the app is there, and whether it can work."""
 
+import asyncio
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 from registry_api.bootstrap import App
 from registry_api.domain.registry import RegistryKey
+from registry_api.http.bodies import HealthBody, ReadinessBody
 from registry_api.http.messages import Answer, Request
 from registry_api.service.ports import StorageUnavailable
+
+_OK = "ok"
+_UNAVAILABLE = "unavailable"
 
 
 async def get_health(request: Request, app: App) -> Answer:
     """Say that the app is there. Touches nothing else, so it may be asked often and by anybody."""
-    del app
-    request.check_query()
-    return Answer(HTTPStatus.OK, {"status": "ok"})
+    del request, app
+    return Answer(HTTPStatus.OK, HealthBody(status="ok"))
 
 
 async def get_readiness(request: Request, app: App) -> Answer:
-    """Say of each dependency whether it answers."""
-    request.check_query()
+    """Say whether what the app depends on answers."""
+    del request
+    table, queue = await asyncio.gather(
+        _state_of(app.ports.store.read(RegistryKey.of("", "health"))), _state_of(app.ports.queue.check())
+    )
+    if table == queue == _OK:
+        return Answer(HTTPStatus.OK, ReadinessBody(status=_OK, table=table, queue=queue))
+    body = ReadinessBody(status=_UNAVAILABLE, table=table, queue=queue)
+    return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body)
+
+
+async def _state_of(call: Awaitable[object]) -> str:
     try:
-        await app.store.read(RegistryKey.of("", "health"))
+        await call
     except StorageUnavailable:
-        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "table": "unavailable"})
-    return Answer(HTTPStatus.OK, {"status": "ok", "table": "ok"})
+        return _UNAVAILABLE
+    return _OK

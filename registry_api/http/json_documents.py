@@ -2,18 +2,20 @@
 
 import json
 import re
+from bisect import bisect_right
 from json.decoder import scanstring  # type: ignore[attr-defined] # public by use, not in the type stubs
 from typing import NoReturn
 
-from registry_api.domain.problems import Path
-from registry_api.http.documents import MAX_DEPTH, Document, Places, line_and_column, unparsable
+from registry_api.domain.problems import Path, Refusal, quote
+from registry_api.http.documents import MAX_DEPTH, MAX_VALUES, Document, Places, check_size, unparsable
 
 _BLANK = re.compile(r"[ \t\n\r]*")
-_SCALAR = re.compile(r"[^\s,\]}]+")
+_CONSTANT = re.compile(r"NaN|-?Infinity")
+_SCALAR = re.compile(r"true|false|null|(?P<whole>-?(0|[1-9][0-9]*))(?P<rest>(\.[0-9]+)?([eE][-+]?[0-9]+)?)")
 
 
-class _DuplicateKeyError(Exception):
-    pass
+class _RefusedError(Exception):
+    """The text is JSON so far, but has something that a document may not have."""
 
 
 def parse(text: str) -> Document:
@@ -26,31 +28,35 @@ def parse(text: str) -> Document:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise unparsable(f"The document is not JSON: {error.msg}.", error.lineno, error.colno) from None
-    except _DuplicateKeyError:
-        _Scanner(text).scan()
-        raise
-    except RecursionError:
-        raise unparsable(f"The document is nested more than {MAX_DEPTH} levels deep.") from None
-    except ValueError:  # more digits than Python converts
-        raise unparsable("The document has a number with too many digits.") from None
-    if _depth(value) > MAX_DEPTH:
-        raise unparsable(f"The document is nested more than {MAX_DEPTH} levels deep.")
+    except (_RefusedError, RecursionError, ValueError):  # the last one for more digits than Python converts
+        raise _refusal(text) from None
+    if _is_oversized(value):
+        raise _refusal(text)
     return Document(value, lambda: _Scanner(text).scan())
+
+
+def _refusal(text: str) -> Refusal:
+    """Return the refusal of a text which is JSON up to something that is not allowed, with the place of that."""
+    try:
+        _Scanner(text).scan()
+    except Refusal as refusal:
+        return refusal
+    return unparsable("The document is not JSON that can be read.", 1, 1)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _DuplicateKeyError
+        raise _RefusedError
     return result
 
 
-def _no_constant(text: str) -> NoReturn:
-    raise unparsable(f"The document is not JSON: there is no {text}.")
+def _no_constant(_: str) -> NoReturn:
+    raise _RefusedError
 
 
-def _depth(value: object) -> int:
-    level, depth = [value], 0
+def _is_oversized(value: object) -> bool:
+    level, depth, values = [value], 0, 1
     while level := [
         child
         for item in level
@@ -58,26 +64,32 @@ def _depth(value: object) -> int:
         for child in (item.values() if isinstance(item, dict) else item)
     ]:
         depth += 1
-        if depth > MAX_DEPTH:
-            break
-    return depth
+        values += len(level)
+        if depth > MAX_DEPTH or values > MAX_VALUES:
+            return True
+    return False
 
 
 class _Scanner:
-    """Walks a text that is known to be JSON and notes where everything stands."""
+    """Walks a text that is JSON, at least up to the first thing that it refuses, and notes where everything stands."""
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._lines = [0, *(end.end() for end in re.finditer("\n", text))]
         self._places = Places()
 
     def scan(self) -> Places:
         """Return the places of all values and keys.
 
         Raises:
-            Refusal: If a key is given twice.
+            Refusal: If a key is given twice, a number cannot be read, or the text is nested too deeply.
         """
         self._value(self._skip(0), ())
         return self._places
+
+    def _place(self, at: int) -> tuple[int, int]:
+        line = bisect_right(self._lines, at)
+        return line, at - self._lines[line - 1] + 1
 
     def _skip(self, at: int) -> int:
         blank = _BLANK.match(self._text, at)
@@ -85,7 +97,8 @@ class _Scanner:
 
     def _value(self, at: int, path: Path) -> int:
         """Note the value at a position and return the position after it."""
-        self._places.values[path] = line_and_column(self._text, at)
+        self._places.values[path] = self._place(at)
+        check_size(len(path), len(self._places.values), *self._place(at))
         match self._text[at]:
             case "{":
                 return self._members(at + 1, path)
@@ -94,18 +107,30 @@ class _Scanner:
             case '"':
                 return int(scanstring(self._text, at + 1, True)[1])  # noqa: FBT003 - the standard library's signature
             case _:
-                scalar = _SCALAR.match(self._text, at)
-                return scalar.end() if scalar else at
+                return self._scalar(at)
+
+    def _scalar(self, at: int) -> int:
+        if constant := _CONSTANT.match(self._text, at):
+            raise unparsable(f"The document is not JSON: there is no {constant[0]}.", *self._place(at))
+        scalar = _SCALAR.match(self._text, at)
+        if scalar is None:
+            raise unparsable("The document is not JSON: Expecting value.", *self._place(at))
+        if scalar["whole"] and not scalar["rest"]:
+            try:
+                int(scalar["whole"])
+            except ValueError:
+                raise unparsable("The number has too many digits.", *self._place(at)) from None
+        return scalar.end()
 
     def _members(self, at: int, path: Path) -> int:
         while self._text[at := self._skip(at)] != "}":
             if self._text[at] == ",":
                 at = self._skip(at + 1)
             key, end = scanstring(self._text, at + 1, True)  # noqa: FBT003 - the standard library's signature
-            place = line_and_column(self._text, at)
+            place = self._place(at)
             if (*path, key) in self._places.keys:
                 line, _ = self._places.keys[(*path, key)]
-                raise unparsable(f"The key '{key}' is given twice; the first time in line {line}.", *place)
+                raise unparsable(f"The key {quote(key)} is given twice; the first time in line {line}.", *place)
             self._places.keys[(*path, key)] = place
             colon = self._skip(end)
             at = self._value(self._skip(colon + 1), (*path, key))

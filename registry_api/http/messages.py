@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry_api.domain.problems import Code, Problem, Refusal
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter or header that an operation takes."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    example: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +28,13 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
-    def check_query(self, *known: str) -> None:
-        """Accept only parameters that the operation knows; `code` is the host's own.
-
-        Raises:
-            Refusal: For every other one.
-        """
-        unknown = [name for name in self.query if name not in {*known, "code"}]
-        if unknown:
-            allowed = f"known are {', '.join(known)}" if known else "this request takes none"
-            raise Refusal(
-                *(
-                    Problem(Code.UNKNOWN_PARAMETER, f"'{name}' is not a query parameter here; {allowed}.", (name,))
-                    for name in unknown
-                )
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller gets. The body is a JSON value, or None for no body at all."""
+    """What the caller gets: fields of the body that were not set are left out. Text is sent as it is."""
 
     status: int
-    body: Any = None
+    body: BaseModel | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | bytes | None = None
+    media_type: str = "application/json"

@@ -1,106 +1,147 @@
 """The registry door: handlers that parse, make one service call and render."""
 
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urlencode
 
 from registry_api.access.identity import authenticate
 from registry_api.bootstrap import App
 from registry_api.domain import regions
-from registry_api.domain.problems import Code, Refusal, refuse
-from registry_api.domain.registry import Registry, Scope
+from registry_api.domain.problems import Refusal
+from registry_api.domain.registry import Registry
 from registry_api.domain.validation import ValidDocument, validate
-from registry_api.http import documents, render
+from registry_api.http import documents, parameters, render
+from registry_api.http.bodies import PlanBody, RegionList, RegistryPage
+from registry_api.http.continuations import next_link, open_continuation, resuming
 from registry_api.http.messages import Answer, Request
-from registry_api.service import registries
+from registry_api.service import planning, registries
+from registry_api.service.accepting import Intent, Outcome
 
 RETRY_AFTER_SECONDS = 1
-_MAX_PAGE = 100
-_DEFAULT_PAGE = 50
-_SCOPE = ("subscription_id", "resource_group")
 
 
 async def create_registry(request: Request, app: App) -> Answer:
     """Create a registry that does not exist yet."""
-    return await _put(request, app, None)
+    intent = _intent(request, app)
+    outcome = await registries.create(
+        _valid_document(request, None),
+        parameters.scope_of(request, app),
+        intent,
+        idempotency_key=parameters.idempotency_key_of(request),
+        allowed=app.settings.allowed,
+        ports=app.ports,
+    )
+    return _written(request, outcome, intent)
 
 
 async def put_registry(request: Request, app: App) -> Answer:
     """Create a registry, or change it to be as the document says."""
-    return await _put(request, app, request.path["name"])
+    intent = _intent(request, app)
+    outcome = await registries.put(
+        _valid_document(request, request.path["name"]),
+        parameters.scope_of(request, app),
+        intent,
+        allowed=app.settings.allowed,
+        ports=app.ports,
+    )
+    return _written(request, outcome, intent)
+
+
+async def patch_registry(request: Request, app: App) -> Answer:
+    """Change some fields of a registry, by a JSON merge patch (RFC 7396) of its document."""
+    intent = _intent(request, app)
+    document = documents.read(request.body, request.headers, documents.PATCH_TYPES)
+    try:
+        outcome = await registries.patch(
+            request.path["name"], document.value, intent, allowed=app.settings.allowed, ports=app.ports
+        )
+    except Refusal as refusal:
+        raise document.locate(refusal) from None
+    return _written(request, outcome, intent)
 
 
 async def get_registry(request: Request, app: App) -> Answer:
-    """Read a registry."""
-    request.check_query(*_SCOPE)
-    registry = await registries.read(request.path["name"], caller=authenticate(app.everybody), store=app.store)
+    """Read a registry: what is wanted, and under `status` what is true."""
+    caller = authenticate(app.everybody)
+    conditions = parameters.conditions_of(request)
+    registry = await registries.read(
+        request.path["name"], caller=caller, within=parameters.within(request), store=app.ports.store
+    )
+    if conditions.excludes(registry.etag):
+        return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": registry.etag})
+    conditions.check(registry.etag)
     return Answer(HTTPStatus.OK, render.registry_body(registry), {"etag": registry.etag})
 
 
 async def list_registries(request: Request, app: App) -> Answer:
-    """Read the registries of the caller's tenant, page by page."""
-    request.check_query("top", "continuation")
-    top = _top(request.query.get("top"))
-    page = await registries.list_page(
-        top, request.query.get("continuation"), caller=authenticate(app.everybody), store=app.store
+    """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
+    caller = authenticate(app.everybody)
+    wanted, top = parameters.filter_of(request), parameters.top_of(request)
+    continuation = open_continuation(request, app, parameters.FILTERS)
+    with resuming(continuation):
+        page = await registries.list_page(wanted, top, continuation, caller=caller, store=app.ports.store)
+    return Answer(
+        HTTPStatus.OK,
+        RegistryPage(
+            value=[render.registry_body(registry) for registry in page.items],
+            **next_link(page.continuation, request, app, "registries", parameters.FILTERS),
+        ),
     )
-    body: dict[str, Any] = {"value": [render.registry_body(registry) for registry in page.registries]}
-    if page.continuation is not None:
-        query = urlencode({"top": top, "continuation": page.continuation})
-        body["next_link"] = f"{request.base_url}/registries?{query}"
-    return Answer(HTTPStatus.OK, body)
 
 
 async def delete_registry(request: Request, app: App) -> Answer:
-    """Start to delete a registry."""
-    request.check_query(*_SCOPE)
-    registry = await registries.delete(
-        request.path["name"],
-        caller=authenticate(app.everybody),
-        traceparent=request.headers.get("traceparent"),
-        store=app.store,
-        queue=app.queue,
-        clock=app.clock,
-        ids=app.ids,
-    )
+    """Start to delete a registry; it is gone when the operation has succeeded."""
+    intent = _intent(request, app)
+    registry = await registries.delete(request.path["name"], intent, ports=app.ports)
     if registry is None:
         return Answer(HTTPStatus.NO_CONTENT)
-    return Answer(
-        HTTPStatus.ACCEPTED,
-        render.operation_body(registry.operation),
-        {"etag": registry.etag, **_follow(request, registry)},
+    return _started(request, registry, intent)
+
+
+async def reconcile_registry(request: Request, app: App) -> Answer:
+    """Look at a registry again now, and do what is left to do."""
+    intent = _intent(request, app)
+    return _started(request, await registries.retry(request.path["name"], intent, ports=app.ports), intent)
+
+
+async def plan_registry(request: Request, app: App) -> Answer:
+    """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
+    caller = authenticate(app.everybody)
+    document = documents.read(request.body, request.headers)
+    try:
+        valid = validate(document.value, request.path["name"])
+    except Refusal as refusal:
+        problems = document.locate(refusal).problems
+        return Answer(
+            HTTPStatus.OK,
+            PlanBody(changes=[], actions=[], problems=[render.problem_body(problem) for problem in problems]),
+        )
+    preview = await planning.preview(
+        valid,
+        parameters.scope_of(request, app),
+        caller=caller,
+        within=parameters.within(request),
+        allowed=app.settings.allowed,
+        ports=app.ports,
     )
+    return Answer(HTTPStatus.OK, render.plan_body(preview))
 
 
 async def list_regions(request: Request, app: App) -> Answer:
     """Read the catalogue of regions."""
-    request.check_query()
+    del request
     authenticate(app.everybody)
-    return Answer(HTTPStatus.OK, {"value": [render.region_body(region) for region in regions.catalogue().values()]})
-
-
-async def _put(request: Request, app: App, name: str | None) -> Answer:
-    request.check_query(*_SCOPE)
-    caller = authenticate(app.everybody)
-    written = await registries.put(
-        _valid_document(request, name),
-        caller=caller,
-        scope=_scope(request, app),
-        traceparent=request.headers.get("traceparent"),
-        must_be_new=name is None,
-        store=app.store,
-        queue=app.queue,
-        clock=app.clock,
-        ids=app.ids,
-    )
+    catalogue = regions.catalogue().values()
     return Answer(
-        HTTPStatus.CREATED if written.created else HTTPStatus.OK,
-        render.registry_body(written.registry),
-        {
-            "etag": written.registry.etag,
-            **({"location": f"{request.base_url}/registries/{written.registry.spec.name}"} if written.created else {}),
-            **(_follow(request, written.registry) if written.changed else {}),
-        },
+        HTTPStatus.OK, RegionList(value=[render.region_body(region, app.settings.allowed) for region in catalogue])
+    )
+
+
+def _intent(request: Request, app: App) -> Intent:
+    return Intent(
+        caller=authenticate(app.everybody),
+        conditions=parameters.conditions_of(request),
+        within=parameters.within(request),
+        traceparent=parameters.traceparent_of(request),
+        validate_only=parameters.validate_only(request),
     )
 
 
@@ -112,11 +153,24 @@ def _valid_document(request: Request, name: str | None) -> ValidDocument:
         raise document.locate(refusal) from None
 
 
-def _scope(request: Request, app: App) -> Scope:
-    return Scope(
-        subscription_id=request.query.get("subscription_id", app.settings.subscription_id),
-        resource_group=request.query.get("resource_group", app.settings.resource_group),
+def _written(request: Request, outcome: Outcome, intent: Intent) -> Answer:
+    registry = outcome.registry
+    headers = {"etag": registry.etag}
+    if outcome.created:
+        headers["location"] = f"{request.base_url}/registries/{registry.spec.name}"
+    if outcome.changed and not intent.validate_only:
+        headers |= _follow(request, registry)
+    is_real = not (outcome.changed and intent.validate_only)
+    return Answer(
+        HTTPStatus.CREATED if outcome.created else HTTPStatus.OK,
+        render.registry_body(registry, is_real=is_real),
+        headers,
     )
+
+
+def _started(request: Request, registry: Registry, intent: Intent) -> Answer:
+    headers = {"etag": registry.etag} | ({} if intent.validate_only else _follow(request, registry))
+    return Answer(HTTPStatus.ACCEPTED, render.operation_body(registry.operation), headers)
 
 
 def _follow(request: Request, registry: Registry) -> dict[str, str]:
@@ -124,11 +178,3 @@ def _follow(request: Request, registry: Registry) -> dict[str, str]:
         "operation-location": f"{request.base_url}/operations/{registry.operation.id}",
         "retry-after": str(RETRY_AFTER_SECONDS),
     }
-
-
-def _top(text: str | None) -> int:
-    if text is None:
-        return _DEFAULT_PAGE
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_PAGE)) and 1 <= int(text) <= _MAX_PAGE):
-        raise refuse(Code.INVALID_PARAMETER, f"'top' must be a whole number from 1 to {_MAX_PAGE}.", "top")
-    return int(text)

@@ -1,67 +1,158 @@
-"""How registries and operations look in an answer."""
+"""How registries, operations and the rest look in an answer."""
 
-from typing import Any
+from collections.abc import Sequence
 
+from registry_api.domain.changes import Change
 from registry_api.domain.operation import Operation
+from registry_api.domain.plan import Action
+from registry_api.domain.problems import Problem
 from registry_api.domain.regions import Region
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Failure, Kind, Resource
+from registry_api.domain.resources import Kind, Resource
+from registry_api.http.bodies import (
+    ActionBody,
+    ChangeBody,
+    ContainerRegistryBody,
+    ErrorDetail,
+    OperationBody,
+    OperationError,
+    PlanBody,
+    RegionBody,
+    RegionStatusBody,
+    RegistryBody,
+    ReplicaBody,
+    RevisionBody,
+    StatusBody,
+    StorageAccountBody,
+)
+from registry_api.service.history import RevisionWithChanges
+from registry_api.service.planning import Preview
 
 
-def registry_body(registry: Registry) -> dict[str, Any]:
-    """Return a registry as a caller sees it: what is wanted, and under `status` what is true."""
-    spec = registry.spec.model_dump(mode="json")
-    return {
-        "id": registry.id,
-        **{key: value for key, value in spec.items() if value is not None},
-        "subscription_id": registry.scope.subscription_id,
-        "resource_group": registry.scope.resource_group,
-        "status": {
-            "provisioning_state": registry.state.value,
-            "generation": registry.generation,
-            "observed_generation": registry.observed_generation,
-            "operation": f"/api/operations/{registry.operation.id}",
-            "regions": [_region(registry, region, resources) for region, resources in registry.regions.items()],
-            "container_registry": _container_registry(registry),
-            "conditions": [condition.model_dump(mode="json") for condition in registry.conditions],
-        },
-        "system_data": registry.system_data.as_json(),
-        "etag": registry.etag,
-    }
+def registry_body(registry: Registry, *, is_real: bool = True) -> RegistryBody:
+    """Return a registry as a caller sees it.
+
+    Args:
+        registry: The registry.
+        is_real: Whether it is stored. If it is not, because a request was only to be validated, its operation is
+            not shown: nobody could follow it.
+    """
+    spec = registry.spec.model_dump(exclude_none=True)
+    return RegistryBody(
+        **spec,
+        id=registry.id,
+        subscription_id=registry.scope.subscription_id,
+        resource_group=registry.scope.resource_group,
+        status=StatusBody(
+            provisioning_state=registry.state,
+            generation=registry.generation,
+            observed_generation=registry.observed_generation,
+            operation=f"/api/operations/{registry.operation.id}" if is_real else None,
+            regions=[_region(registry, region, resources) for region, resources in registry.regions.items()],
+            container_registry=_container_registry(registry),
+            conditions=list(registry.conditions),
+        ),
+        system_data=registry.system_data,
+        etag=registry.etag,
+    )
 
 
-def operation_body(operation: Operation) -> dict[str, Any]:
+def operation_body(operation: Operation) -> OperationBody:
     """Return an operation as a caller sees it."""
-    body = operation.model_dump(mode="json", exclude={"traceparent", "error"})
-    return {**body, "error": _failure(operation.error)}
+    error = operation.error
+    return OperationBody(
+        id=operation.id,
+        kind=operation.kind,
+        registry=operation.registry,
+        generation=operation.generation,
+        status=operation.status,
+        percent_complete=operation.percent_complete,
+        steps=list(operation.steps),
+        start_time=operation.start_time,
+        end_time=operation.end_time,
+        error=OperationError(code=error.code, message=error.message) if error else None,
+        requested_by=operation.requested_by,
+    )
 
 
-def region_body(region: Region) -> dict[str, Any]:
+def revision_body(item: RevisionWithChanges) -> RevisionBody:
+    """Return a revision as a caller sees it."""
+    revision = item.revision
+    return RevisionBody(
+        generation=revision.generation,
+        accepted_at=revision.accepted_at,
+        accepted_by=revision.accepted_by,
+        operation=revision.operation,
+        spec=revision.spec.model_dump(mode="json", exclude_none=True),
+        changes=_changes(item.changes),
+    )
+
+
+def plan_body(preview: Preview) -> PlanBody:
+    """Return what a PUT would do as a caller sees it."""
+    return PlanBody(
+        changes=_changes(preview.changes),
+        actions=[_action(action, is_new=preview.is_new) for action in preview.actions],
+        problems=[problem_body(problem) for problem in preview.problems],
+    )
+
+
+def problem_body(problem: Problem) -> ErrorDetail:
+    """Return a problem as a caller sees it; its place only where it is known."""
+    place = {} if problem.line is None else {"line": problem.line, "column": problem.column}
+    target = None if problem.target is None else _sendable(problem.target)
+    return ErrorDetail(code=problem.code, message=_sendable(problem.message), target=target, **place)
+
+
+def _sendable(text: str) -> str:
+    """Return a text, which may quote half a surrogate pair that no encoding can carry, so that it can be sent."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def region_body(region: Region, allowed: frozenset[str] | None) -> RegionBody:
     """Return a region of the catalogue as a caller sees it."""
-    return {
-        **region.model_dump(mode="json", exclude={"storage_account_open_subscription", "acr_registry_and_replication"}),
-        "supported": region.missing_service is None,
-    }
+    return RegionBody(
+        name=region.name,
+        display_name=region.display_name,
+        geography=region.geography,
+        geography_group=region.geography_group,
+        paired_region=region.paired_region,
+        availability_zones=list(region.availability_zones),
+        latitude=region.latitude,
+        longitude=region.longitude,
+        supported=region.missing_service is None and (allowed is None or region.name in allowed),
+    )
 
 
-def _failure(failure: Failure | None) -> dict[str, str] | None:
-    return {"code": failure.code, "message": failure.message} if failure else None
+def _changes(changes: Sequence[Change]) -> list[ChangeBody]:
+    return [ChangeBody(path=change.path, before=change.before, after=change.after) for change in changes]
 
 
-def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) -> dict[str, Any]:
+def _action(action: Action, *, is_new: bool) -> ActionBody:
+    resource, after = action.resource, action.blocked_by
+    return ActionBody(
+        action=action.verb,
+        kind=resource.kind,
+        location=resource.region,
+        # The names of a registry that does not exist yet are made when it is created.
+        name=None if is_new or not resource.details else resource.name,
+        after=f"{after.kind} in {after.region}" if after else None,
+    )
+
+
+def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) -> RegionStatusBody:
     accounts = [resource for resource in resources if resource.kind is Kind.STORAGE_ACCOUNT]
     copy = next((resource for resource in resources if resource.kind is not Kind.STORAGE_ACCOUNT), None)
-    message = next((resource.failure.message for resource in resources if resource.failure), None)
-    return {
-        "location": region,
-        "primary": region == registry.spec.location,
-        "state": registry.region_states()[region].value,
-        "storage_accounts": [{"name": account.name, **account.details} for account in accounts],
-        "container_registry_replica": {"state": copy.state.value, **copy.details} if copy else None,
-        "message": message,
-    }
+    return RegionStatusBody(
+        location=region,
+        primary=region == registry.spec.location,
+        state=registry.region_states()[region],
+        storage_accounts=[StorageAccountBody(**account.details, name=account.name) for account in accounts],
+        container_registry_replica=ReplicaBody(**copy.details, state=copy.state) if copy else None,
+        message=next((resource.failure.message for resource in resources if resource.failure), None),
+    )
 
 
-def _container_registry(registry: Registry) -> dict[str, str] | None:
+def _container_registry(registry: Registry) -> ContainerRegistryBody | None:
     home = next((resource for resource in registry.resources if resource.kind is Kind.CONTAINER_REGISTRY), None)
-    return {"name": home.name, **home.details} if home else None
+    return ContainerRegistryBody(**home.details, name=home.name) if home else None

@@ -4,31 +4,38 @@ The host answers an unhandled exception with an empty 500 and a wrong method or 
 (azure-functions-host, ExceptionMiddleware and WebScriptHostHttpRoutesManager), so everything is caught here.
 """
 
-import json
+import asyncio
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import urlsplit
 
 import azure.functions as func
 
 from registry_api import bootstrap
-from registry_api.domain.problems import Code, Problem, Refusal
+from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
-from registry_api.http.routes import PREFIX, ROUTES, Handler, methods_of
+from registry_api.http.parameters import check_query
+from registry_api.http.routes import PREFIX, ROUTES, Route, methods_of
 from registry_api.service.ports import StorageUnavailable
 
 _log = logging.getLogger(__name__)
+_ANSWER_WITHIN = 9.0  # seconds: less than the ten that callers are promised
+_ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]+)?(?=/|$)")
 _CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
 
 
-def _function_of(handler: Handler) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
+def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
+    async def find(req: func.HttpRequest) -> Answer:
+        request = _request(req)
+        check_query(request, route.query)
+        return await route.handler(request, bootstrap.app())
+
     async def serve(req: func.HttpRequest) -> func.HttpResponse:
-        return _encode(await _answer(req, handler), req.headers)
+        return await _respond(req, find)
 
     return serve
 
@@ -36,7 +43,7 @@ def _function_of(handler: Handler) -> Callable[[func.HttpRequest], Awaitable[fun
 for _route in ROUTES:
     blueprint.function_name(_route.name)(
         blueprint.route(route=_route.template, methods=[_route.method], auth_level=func.AuthLevel.ANONYMOUS)(
-            _function_of(_route.handler)
+            _function_of(_route)
         )
     )
 
@@ -46,36 +53,42 @@ for _route in ROUTES:
 @blueprint.route(route="{*path}", auth_level=func.AuthLevel.ANONYMOUS)
 async def no_such_route(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what no other function takes: a wrong method, or a path that is not there."""
-    path = urlsplit(req.url).path.strip("/").removeprefix(PREFIX).strip("/")
-    allowed = methods_of(path)
+    return await _respond(req, _no_such_route)
+
+
+async def _no_such_route(req: func.HttpRequest) -> Answer:
+    allowed = methods_of(req.route_params.get("path", ""))
     if allowed:
         problem = Problem(Code.METHOD_NOT_ALLOWED, f"{req.method} is not allowed here; allowed: {', '.join(allowed)}.")
-        answer = error_answer([problem], {"allow": ", ".join(allowed)})
-    else:
-        known = ", ".join(sorted({f"/{PREFIX}/{route.template}" for route in ROUTES}))
-        answer = error_answer([Problem(Code.RESOURCE_NOT_FOUND, f"There is no such path. Known paths: {known}.")])
+        return error_answer([problem], {"allow": ", ".join(allowed)})
+    known = ", ".join(sorted({f"/{PREFIX}/{route.template}" for route in ROUTES}))
+    return error_answer([Problem(Code.RESOURCE_NOT_FOUND, f"There is no such path. Known paths: {known}.")])
+
+
+async def _respond(req: func.HttpRequest, find: Callable[[func.HttpRequest], Awaitable[Answer]]) -> func.HttpResponse:
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            return _encode(await find(req), req.headers)
+    except Refusal as refusal:
+        answer = error_answer(refusal.problems)
+    except (StorageUnavailable, TimeoutError):
+        _log.warning("Storage is unavailable.", exc_info=True)
+        problem = Problem(Code.STORAGE_UNAVAILABLE, "The service's storage does not answer; try again soon.")
+        answer = error_answer([problem], {"retry-after": "5"})
+    except Exception:  # noqa: BLE001 - no stack trace may reach a caller
+        _log.exception("A request failed in a way that nobody foresaw.")
+        problem = Problem(Code.INTERNAL_ERROR, "An unexpected error; the log has it under the request id.")
+        answer = error_answer([problem])
     return _encode(answer, req.headers)
 
 
-async def _answer(req: func.HttpRequest, handler: Handler) -> Answer:
-    try:
-        return await handler(_request(req), bootstrap.app())
-    except Refusal as refusal:
-        return error_answer(refusal.problems)
-    except StorageUnavailable:
-        _log.warning("Storage is unavailable.", exc_info=True)
-        problem = Problem(Code.STORAGE_UNAVAILABLE, "The service's storage does not answer; try again soon.")
-        return error_answer([problem], {"retry-after": "5"})
-    except Exception:  # noqa: BLE001 - no stack trace may reach a caller
-        _log.exception("A request failed in a way that nobody foresaw.")
-        return error_answer([Problem(Code.INTERNAL_ERROR, "An unexpected error; the log has it under the request id.")])
-
-
 def _request(req: func.HttpRequest) -> Request:
-    address = urlsplit(req.url)
+    address = _ADDRESS.match(req.url)
+    if address is None:
+        raise refuse(Code.INVALID_HEADER, "Host must be a host name or address, perhaps with a port.", "Host")
     return Request(
         method=req.method,
-        base_url=f"{address.scheme}://{address.netloc}/{PREFIX}",
+        base_url=f"{address[0]}/{PREFIX}",
         path=req.route_params,
         query=req.params,
         headers=req.headers,
@@ -88,11 +101,7 @@ def _encode(answer: Answer, asked: Mapping[str, str]) -> func.HttpResponse:
     client_id = asked.get("x-ms-client-request-id", "")
     if _CLIENT_REQUEST_ID.fullmatch(client_id):
         headers["x-ms-client-request-id"] = client_id
-    if answer.body is None:
-        return func.HttpResponse(status_code=answer.status, headers=headers)
-    return func.HttpResponse(
-        json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")) + "\n",
-        status_code=answer.status,
-        headers=headers,
-        mimetype="application/json",
-    )
+    content = answer.text
+    if answer.body is not None:
+        content = answer.body.model_dump_json(exclude_unset=True) + "\n"
+    return func.HttpResponse(content, status_code=answer.status, headers=headers, mimetype=answer.media_type)

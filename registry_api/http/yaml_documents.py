@@ -11,15 +11,15 @@ from typing import Any
 
 import yaml
 
-from registry_api.domain.problems import Path
-from registry_api.http.documents import MAX_DEPTH, Document, Places, unparsable
+from registry_api.domain.problems import Path, quote
+from registry_api.http.documents import Document, Places, check_size, line_and_column, unparsable
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is eight times as fast
 _PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
     (re.compile(r"~|null|Null|NULL|"), lambda _: None),
     (re.compile(r"yes|Yes|YES|true|True|TRUE|on|On|ON"), lambda _: True),
     (re.compile(r"no|No|NO|false|False|FALSE|off|Off|OFF"), lambda _: False),
-    (re.compile(r"[-+]?(0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+"), lambda text: int(text, 0)),
+    (re.compile(r"[-+]?(0|[1-9][0-9_]*)|0x_*[0-9a-fA-F][0-9a-fA-F_]*"), lambda text: int(text.replace("_", ""), 0)),
     (re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?"), float),
     (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
 )
@@ -40,12 +40,10 @@ def parse(text: str) -> Document:
         message = f"The document is not YAML: {error.problem or error.context}."
         raise unparsable(message, *((mark.line + 1, mark.column + 1) if mark else ())) from None
     except yaml.reader.ReaderError as error:
-        raise unparsable(f"The document is not YAML: it has the control character U+{_code(error):04X}.") from None
+        character = error.character if isinstance(error.character, str) else chr(error.character)
+        message = f"The document is not YAML: it has the control character U+{ord(character):04X}."
+        raise unparsable(message, *line_and_column(text, text.index(character))) from None
     return Document(value, lambda: reader.places)
-
-
-def _code(error: yaml.reader.ReaderError) -> int:
-    return error.character if isinstance(error.character, int) else ord(error.character)
 
 
 class _Reader:
@@ -59,6 +57,7 @@ class _Reader:
         next(self._events)
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
+            self.places.values[()] = (1, 1)
             return None
         value = self._read(next(self._events), (), 0)
         next(self._events)
@@ -69,12 +68,8 @@ class _Reader:
 
     def _read(self, event: Any, path: Path, depth: int) -> object:
         self.places.values[path] = _place(event)
-        if depth > MAX_DEPTH:
-            raise _unparsable(f"The document is nested more than {MAX_DEPTH} levels deep.", event)
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise _unparsable("Anchors and aliases are not allowed; write the value out.", event)
-        if event.tag is not None and event.tag != "!":
-            raise _unparsable("Tags are not allowed; write the value without one.", event)
+        check_size(depth, len(self.places.values), *_place(event))
+        _check_properties(event)
         if isinstance(event, yaml.MappingStartEvent):
             return self._read_mapping(path, depth)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -84,27 +79,37 @@ class _Reader:
     def _read_mapping(self, path: Path, depth: int) -> dict[str, object]:
         result: dict[str, object] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = self._read_key(event)
+            key = _read_key(event)
             if key in result:
                 line, _ = self.places.keys[(*path, key)]
-                raise _unparsable(f"The key '{key}' is given twice; the first time in line {line}.", event)
+                raise _unparsable(f"The key {quote(key)} is given twice; the first time in line {line}.", event)
             self.places.keys[(*path, key)] = _place(event)
             result[key] = self._read(next(self._events), (*path, key), depth + 1)
         return result
-
-    @staticmethod
-    def _read_key(event: yaml.Event) -> str:
-        if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None or not isinstance(_scalar(event), str):
-            raise _unparsable("A key must be text; if it looks like a number or a boolean, write it in quotes.", event)
-        if event.value == "<<" and not event.style:
-            raise _unparsable("Merge keys are not allowed; write the values out.", event)
-        return str(event.value)
 
     def _read_sequence(self, path: Path, depth: int) -> list[object]:
         result: list[object] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             result.append(self._read(event, (*path, len(result)), depth + 1))
         return result
+
+
+def _check_properties(event: Any) -> None:
+    if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+        raise _unparsable("Anchors and aliases are not allowed; write the value out.", event)
+    if event.tag is not None and event.tag != "!":
+        raise _unparsable("Tags are not allowed; write the value without one.", event)
+
+
+def _read_key(event: Any) -> str:
+    _check_properties(event)
+    if not isinstance(event, yaml.ScalarEvent) or not isinstance(_scalar(event), str):
+        raise _unparsable(
+            "A key must be text; if it looks like a number, a boolean or null, write it in quotes.", event
+        )
+    if event.value == "<<" and not event.style:
+        raise _unparsable("Merge keys are not allowed; write the values out.", event)
+    return str(event.value)
 
 
 def _scalar(event: yaml.ScalarEvent) -> object:

@@ -18,6 +18,7 @@ from azure.storage.blob.aio import ContainerClient
 
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure
+from registry_api.provisioning.accounts import account_of
 from registry_api.service.ports import BackendError
 
 CALL_SECONDS = 10.0
@@ -35,11 +36,6 @@ class Listed(NamedTuple):
 
     size: int
     metadata: Mapping[str, str]
-
-
-def account_of(region: str) -> str:
-    """Return the account that stands for a region's storage."""
-    return f"local{region}"
 
 
 def unavailable(region: str, what_happened: str) -> BackendError:

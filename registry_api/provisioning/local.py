@@ -21,10 +21,10 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind, Resource
 from registry_api.domain.spec import StorageConfig
 from registry_api.provisioning import oci
+from registry_api.provisioning.accounts import account_of
 from registry_api.provisioning.containers import (
     BeingDeletedError,
     Container,
-    account_of,
     failed,
     unavailable,
 )
@@ -116,7 +116,7 @@ class LocalBackend:
             return _ABSENT
         account = account_of(container.region)
         details = {
-            "name": account,
+            "account": account,
             "container": container.name,
             "blob_endpoint": f"{self._endpoint}/{account}",
             "id": container.url,
@@ -236,7 +236,6 @@ def _marks(registry: Registry, resource: Resource) -> dict[str, bytes]:
 
 def _address(container: Container) -> dict[str, str]:
     return {
-        "name": container.name,
         "id": container.url,
         "login_server": container.url.partition("://")[2],
     }

@@ -27,7 +27,7 @@ async def announce(
         name=key.name,
         visit=visit.token,
         follows=follows,
-        generation=registry.generation,
+        serial=registry.serial,
         announced_at=now,
         traceparent=registry.operation.traceparent,
     )

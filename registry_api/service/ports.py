@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +12,8 @@ from registry_api.domain.plan import Action, Observation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.resources import Failure, Resource
 from registry_api.domain.spec import RegistrySpec
+
+T = TypeVar("T")
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program
@@ -43,6 +45,25 @@ class Revision(BaseModel):
     operation: str
 
 
+class Claim(BaseModel):
+    """What an idempotency key was used for first, to notice when it is used for something else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    expires_at: datetime
+
+
+class Replay(BaseModel):
+    """What a request with an idempotency key led to, to be answered again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    idempotency_key: str
+    registry: Registry
+    expires_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that changes together. `registry` None removes the row.
@@ -55,13 +76,14 @@ class Commit:
     replaces: str | None
     operations: Sequence[Operation] = ()
     revision: Revision | None = None
+    replay: Replay | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some registries of a tenant in the order of their keys, and how to get the next ones."""
+class Page(Generic[T]):
+    """Some records in their order, and how to get the next ones."""
 
-    registries: Sequence[Registry]
+    items: Sequence[T]
     continuation: str | None
 
 
@@ -74,12 +96,34 @@ class Store(Protocol):
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
 
-    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page:
-        """Return up to `limit` registries (1 to 100) of a tenant.
+    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
+        """Return up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
 
         Raises:
-            ValueError: If the continuation is not one that this store gave.
+            ValueError: If the continuation is not one that this method gave for the tenant.
         """
+
+    async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
+        """Return up to `limit` operations (1 to 100) of a registry, the newest first.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave for the registry.
+        """
+
+    async def list_revisions(
+        self, key: RegistryKey, incarnation: str, limit: int, continuation: str | None
+    ) -> Page[Revision]:
+        """Return up to `limit` revisions (1 to 100) of a registry, the newest first.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave for the registry.
+        """
+
+    async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
+        """Note what an idempotency key is used for, and return what it was used for first, unless that has expired."""
+
+    async def read_replay(self, key: RegistryKey, idempotency_key: str) -> Replay | None:
+        """Return what a request with an idempotency key led to, or None."""
 
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone.
@@ -102,7 +146,7 @@ class Message(BaseModel):
     name: str
     visit: str
     follows: str | None = None
-    generation: int
+    serial: int
     announced_at: datetime
     traceparent: str | None = None
 
@@ -114,6 +158,13 @@ class Message(BaseModel):
 
 class WorkQueue(Protocol):
     """Where visits are announced."""
+
+    async def check(self) -> None:
+        """Do nothing but see whether the queue's storage answers.
+
+        Raises:
+            StorageUnavailable: If it does not.
+        """
 
     async def send(self, message: Message, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds.
@@ -168,3 +219,13 @@ class Ids(Protocol):
 
     def visit_token(self) -> str:
         """Return a new name for one visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What every function that changes something needs from outside."""
+
+    store: Store
+    queue: WorkQueue
+    clock: Clock
+    ids: Ids

@@ -1,187 +1,243 @@
 """Create, change, read, list and delete registries."""
 
+import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from registry_api.domain import lifecycle
-from registry_api.domain.admission import admit, admit_delete
+from registry_api.domain.admission import admit, admit_delete, admit_new, admit_scope
+from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
+from registry_api.domain.merge_patch import merge_patch
 from registry_api.domain.names import is_registry_name
-from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope, Visit
-from registry_api.domain.validation import ValidDocument
-from registry_api.service.announcing import announce
-from registry_api.service.ports import (
-    Clock,
-    Commit,
-    Conflict,
-    Ids,
-    Page,
-    Revision,
-    Store,
-    Stored,
-    WorkQueue,
-)
+from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
+from registry_api.domain.validation import ValidDocument, validate
+from registry_api.service.accepting import Decision, Intent, Outcome, change
+from registry_api.service.ports import Claim, Page, Ports, Replay, Store
 
-_ATTEMPTS = 5
+KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
+_PAGES_PER_REQUEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write led to."""
+async def create(
+    document: ValidDocument,
+    scope: Scope,
+    intent: Intent,
+    *,
+    idempotency_key: str | None = None,
+    allowed: frozenset[str] | None = None,
+    ports: Ports,
+) -> Outcome:
+    """Create a registry that does not exist yet; with an idempotency key, only once.
 
-    registry: Registry
-    created: bool = False
-    changed: bool = False
+    Raises:
+        Refusal: If it exists, what is stored speaks against it, or the idempotency key was used for something else.
+        StorageUnavailable: If it may or may not have been written; the same request with the same key is safe.
+    """
+    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
+
+    def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
+        intent.conditions.check(registry.etag if registry else None)
+        admit_new(registry)
+        admit(None, document, scope, allowed)
+        return lifecycle.create(document.spec, scope, acceptance)
+
+    if idempotency_key is None or intent.validate_only:
+        return await change(key, intent, decide, ports)
+    once = _Once(
+        key=key,
+        digest=hashlib.sha256(f"{intent.caller.name}\n{idempotency_key}".encode()).hexdigest(),
+        fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
+        now=ports.clock.now(),
+    )
+    return await once.run(partial(change, key, intent, decide, ports), ports.store)
 
 
 async def put(
     document: ValidDocument,
-    *,
-    caller: Caller,
     scope: Scope,
-    traceparent: str | None,
-    must_be_new: bool = False,
-    store: Store,
-    queue: WorkQueue,
-    clock: Clock,
-    ids: Ids,
-) -> Written:
+    intent: Intent,
+    *,
+    allowed: frozenset[str] | None = None,
+    ports: Ports,
+) -> Outcome:
     """Create a registry, or change it to be as the document says.
 
     Raises:
         Refusal: If what is stored speaks against it; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
-    key = RegistryKey.of(caller.tenant, document.spec.name)
-    for _ in range(_ATTEMPTS):
-        stored = await store.read(key)
-        if stored is not None and must_be_new:
-            raise refuse(
-                Code.REGISTRY_ALREADY_EXISTS,
-                f"A registry named '{stored.registry.spec.name}' exists; PUT changes it.",
-                "name",
-            )
-        spec = admit(stored.registry if stored else None, document, scope)
-        if spec is None and stored is not None:
-            return Written(stored.registry)
-        acceptance = _acceptance(key, caller, traceparent, clock.now(), ids)
-        if stored is None:
-            registry = lifecycle.create(document.spec, scope, acceptance)
-        else:
-            registry = lifecycle.update(stored.registry, spec or document.spec, acceptance)
-        if await _accept(stored, registry, acceptance, store=store, queue=queue):
-            return Written(registry, created=stored is None, changed=True)
-    raise _contended(key)
+
+    def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
+        intent.conditions.check(registry.etag if registry else None)
+        if registry is None:
+            admit(None, document, scope, allowed)
+            return lifecycle.create(document.spec, scope, acceptance)
+        admit_scope(registry, intent.within)
+        spec = admit(registry, document, registry.scope, allowed)
+        return None if spec is None else lifecycle.update(registry, spec, acceptance)
+
+    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
+    return await change(key, intent, decide, ports)
+
+
+async def patch(
+    name: str,
+    merge: object,
+    intent: Intent,
+    *,
+    allowed: frozenset[str] | None = None,
+    ports: Ports,
+) -> Outcome:
+    """Change a registry by a JSON merge patch of its document; the result must keep all rules.
+
+    Raises:
+        Refusal: If there is none, or the result breaks a rule; nothing is written then.
+        StorageUnavailable: If it may or may not have been written; the same request again is safe.
+    """
+    if not isinstance(merge, dict):
+        raise refuse(Code.INVALID_DOCUMENT, "A merge patch must be a mapping of field names to values.")
+
+    def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
+        if registry is None or not intent.within.matches(registry):
+            raise _not_found(name)
+        intent.conditions.check(registry.etag)
+        merged = merge_patch(registry.spec.model_dump(mode="json", exclude_none=True), merge)
+        spec = admit(registry, validate(merged, name), registry.scope, allowed)
+        return None if spec is None else lifecycle.update(registry, spec, acceptance)
+
+    return await _change_named(name, intent, decide, ports)
 
 
 async def delete(
     name: str,
+    intent: Intent,
     *,
-    caller: Caller,
-    traceparent: str | None,
-    store: Store,
-    queue: WorkQueue,
-    clock: Clock,
-    ids: Ids,
+    ports: Ports,
 ) -> Registry | None:
     """Start to delete a registry and return it; None when there is none. Again while deleting does nothing.
 
     Raises:
-        Refusal: If it is protected.
+        Refusal: If it is protected, or not the one that the caller expects.
         StorageUnavailable: If it may or may not have been started; the same request again is safe.
     """
-    if not is_registry_name(name):
-        return None
-    key = RegistryKey.of(caller.tenant, name)
-    for _ in range(_ATTEMPTS):
-        stored = await store.read(key)
-        if stored is None:
+
+    def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
+        if registry is None or not intent.within.matches(registry):
+            raise _not_found(name)
+        intent.conditions.check(registry.etag)
+        return lifecycle.delete(registry, acceptance) if admit_delete(registry) else None
+
+    try:
+        return (await _change_named(name, intent, decide, ports)).registry
+    except Refusal as refusal:
+        if refusal.problems[0].code is Code.REGISTRY_NOT_FOUND:
             return None
-        if stored.registry.deleting and not stored.registry.state.is_terminal:
-            return stored.registry
-        admit_delete(stored.registry)
-        acceptance = _acceptance(key, caller, traceparent, clock.now(), ids)
-        registry = lifecycle.delete(stored.registry, acceptance)
-        if await _accept(stored, registry, acceptance, store=store, queue=queue):
-            return registry
-    raise _contended(key)
+        raise
 
 
-async def read(name: str, *, caller: Caller, store: Store) -> Registry:
+async def retry(
+    name: str,
+    intent: Intent,
+    *,
+    ports: Ports,
+) -> Registry:
+    """Look at a registry again now and do what is left to do; what is under way already goes on.
+
+    Raises:
+        Refusal: If there is none, or not the one that the caller expects.
+        StorageUnavailable: If it may or may not have been started; the same request again is safe.
+    """
+
+    def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
+        if registry is None or not intent.within.matches(registry):
+            raise _not_found(name)
+        intent.conditions.check(registry.etag)
+        return lifecycle.retry(registry, acceptance) if registry.state.is_terminal else None
+
+    return (await _change_named(name, intent, decide, ports)).registry
+
+
+async def read(name: str, *, caller: Caller, within: Filter = ALL, store: Store) -> Registry:
     """Return a registry.
 
     Raises:
         Refusal: If the caller's tenant has none of this name.
     """
     stored = await store.read(RegistryKey.of(caller.tenant, name)) if is_registry_name(name) else None
-    if stored is None:
-        raise refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named '{name}'.", "name")
+    if stored is None or not within.matches(stored.registry):
+        raise _not_found(name)
     return stored.registry
 
 
-async def list_page(limit: int, continuation: str | None, *, caller: Caller, store: Store) -> Page:
+async def list_page(
+    wanted: Filter, limit: int, continuation: str | None, *, caller: Caller, store: Store
+) -> Page[Registry]:
     """Return some of the caller's registries in the order of their names.
 
+    A page costs at most a few storage calls, however many registries there are, so one whose filter matches few may
+    be short, or even empty, and still lead on.
+
     Raises:
-        Refusal: If the continuation is not one that an earlier page gave.
+        ValueError: If the continuation is not one that an earlier page gave.
     """
-    try:
-        return await store.list(caller.tenant, limit, continuation)
-    except ValueError:
-        if continuation is None:
-            raise
-        raise refuse(
-            Code.INVALID_PARAMETER,
-            "'continuation' must be taken from the next_link of an earlier page.",
-            "continuation",
-        ) from None
+    found: list[Registry] = []
+    for _ in range(1 if wanted.takes_all else _PAGES_PER_REQUEST):
+        page = await store.list(caller.tenant, limit - len(found), continuation)
+        found += filter(wanted.matches, page.items)
+        continuation = page.continuation
+        if continuation is None or len(found) == limit:
+            break
+    return Page(found, continuation)
 
 
-def _acceptance(key: RegistryKey, caller: Caller, traceparent: str | None, now: datetime, ids: Ids) -> Acceptance:
-    return Acceptance(
-        caller=caller,
-        now=now,
-        operation_id=ids.operation_id(key, now),
-        visit=Visit(token=ids.visit_token(), due=now + lifecycle.FIRST_VISIT_DELAY),
-        traceparent=traceparent,
-    )
+async def _change_named(name: str, intent: Intent, decide: Decision, ports: Ports) -> Outcome:
+    if not is_registry_name(name):
+        raise _not_found(name)
+    key = RegistryKey.of(intent.caller.tenant, name)
+    return await change(key, intent, decide, ports)
 
 
-async def _accept(
-    stored: Stored | None, registry: Registry, acceptance: Acceptance, *, store: Store, queue: WorkQueue
-) -> bool:
-    """Announce and commit a change; tell whether it was still true that it could be made."""
-    await announce(queue, registry, registry.visit, acceptance.now)
-    operations = [registry.operation]
-    if stored is not None and not stored.registry.operation.is_terminal:
-        operations.append(lifecycle.superseded(stored.registry.operation, registry.operation))
-    is_new_spec = stored is None or stored.registry.spec != registry.spec
-    revision = Revision(
-        incarnation=registry.incarnation,
-        generation=registry.generation,
-        spec=registry.spec,
-        accepted_at=acceptance.now,
-        accepted_by=acceptance.caller.name,
-        operation=registry.operation.id,
-    )
-    try:
-        await store.commit(
-            Commit(
-                key=registry.key,
-                registry=registry,
-                replaces=stored.version if stored else None,
-                operations=operations,
-                revision=revision if is_new_spec else None,
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """A creation under an idempotency key. What it led to is kept in the same transaction."""
+
+    key: RegistryKey
+    digest: str
+    fingerprint: str
+    now: datetime
+
+    async def run(self, create: Callable[..., Awaitable[Outcome]], store: Store) -> Outcome:
+        """Create, or return what was created under the key before."""
+        mine = Claim(fingerprint=self.fingerprint, expires_at=self.now + KEEP_IDEMPOTENCY_KEYS)
+        first = await store.claim(self.key.tenant, self.digest, mine, self.now)
+        if first.fingerprint != self.fingerprint:
+            raise refuse(
+                Code.IDEMPOTENCY_KEY_REUSED,
+                "This Idempotency-Key was used for another request; take a new key for every new request.",
+                "Idempotency-Key",
             )
-        )
-    except Conflict:
-        return False
-    return True
+        if (outcome := await self._recall(store)) is not None:
+            return outcome
+        try:
+            return await create(
+                replay=lambda registry: Replay(
+                    idempotency_key=self.digest, registry=registry, expires_at=mine.expires_at
+                )
+            )
+        except Refusal:
+            # The same request may have been under way twice, and this one was the slower.
+            if (outcome := await self._recall(store)) is not None:
+                return outcome
+            raise
+
+    async def _recall(self, store: Store) -> Outcome | None:
+        kept = await store.read_replay(self.key, self.digest)
+        return Outcome(kept.registry, created=True, changed=True) if kept and self.now < kept.expires_at else None
 
 
-def _contended(key: RegistryKey) -> Exception:
-    return refuse(
-        Code.CONCURRENT_CHANGES,
-        f"'{key.name}' was changed by others {_ATTEMPTS} times while this request was on its way; try again.",
-    )
+def _not_found(name: str) -> Refusal:
+    return refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named '{name}'.", "name")

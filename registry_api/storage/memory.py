@@ -42,6 +42,14 @@ class MemoryRows:
         following = Position(found[limit], key) if len(found) > limit else None
         return Slice([self._rows[partition, key] for partition in found[:limit]], following)
 
+    async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
+        """Return rows of one partition from a range of keys, in the order of the keys."""
+        await asyncio.sleep(0)
+        begin = first if start is None or start.key is None else max(first, start.key)
+        found = sorted(row.key for row in self._rows.values() if row.partition == partition and begin <= row.key < end)
+        following = Position(partition, found[limit]) if len(found) > limit else None
+        return Slice([self._rows[partition, key] for key in found[:limit]], following)
+
     def _check(self, partition: str, write: Write) -> None:
         row = self._rows.get((partition, write.key))
         match write:
@@ -90,6 +98,10 @@ class MemoryQueue:
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
         self._numbers = count(1)
+
+    async def check(self) -> None:
+        """Do nothing: memory always answers."""
+        await asyncio.sleep(0)
 
     async def send(self, message: Message, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds."""

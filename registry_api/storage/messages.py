@@ -11,15 +11,6 @@ def encode(message: Message) -> bytes:
     return message.model_dump_json(exclude_none=True).encode()
 
 
-def decode(body: bytes) -> Message:
-    """Return the message that was sent; the Functions host has undone the base64 already.
-
-    Raises:
-        ValueError: If it is none of ours.
-    """
-    return Message.model_validate_json(body)
-
-
 def whole_seconds(delay: timedelta) -> int:
     """Return a delay as queues take it: not shorter than asked for."""
     return math.ceil(delay.total_seconds())

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import StorageErrorCode, TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient
 
@@ -27,6 +27,12 @@ class StorageQueue:
     def __init__(self, connection_string: str, name: str) -> None:
         self._connection_string = connection_string
         self._name = name
+
+    async def check(self) -> None:
+        """Do nothing but see whether the queue's storage answers; the queue itself is made at the first message."""
+        async with bounded(_SERVICE):
+            with suppress(ResourceNotFoundError):
+                await self._client.get_queue_properties()
 
     async def send(self, message: Message, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds.

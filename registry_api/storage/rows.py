@@ -97,3 +97,17 @@ class Rows(Protocol):
         Raises:
             ValueError: If no scan ended at `start`.
         """
+
+    async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
+        """Return rows of one partition from a range of keys, in the order of the keys.
+
+        Args:
+            partition: The partition.
+            first: The first key of the range.
+            end: The first key after the range.
+            limit: How many rows to return at most.
+            start: Where an earlier call ended; None begins at the first key.
+
+        Raises:
+            ValueError: If no call ended at `start`.
+        """

@@ -18,7 +18,8 @@ from registry_api.storage.sdk import DEADLINE, bounded, client_options, code_of
 
 _SERVICE = "Table storage"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
-_RANGE = "PartitionKey ge @first and PartitionKey lt @end and RowKey eq @key"
+_PARTITIONS = "PartitionKey ge @first and PartitionKey lt @end and RowKey eq @key"
+_KEYS = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end"
 _NOT_AS_READ = {
     TableErrorCode.ENTITY_ALREADY_EXISTS.value,
     TableErrorCode.UPDATE_CONDITION_NOT_SATISFIED.value,
@@ -65,9 +66,14 @@ class TableRows:
 
     async def scan(self, first: str, end: str, key: str, limit: int, start: Position | None) -> Slice:
         """Return rows with one key from a range of partitions, in the order of the partitions."""
-        found = self._client.query_entities(
-            _RANGE, parameters={"first": first, "end": end, "key": key}, results_per_page=limit
-        )
+        return await self._query(_PARTITIONS, {"first": first, "end": end, "key": key}, limit, start)
+
+    async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
+        """Return rows of one partition from a range of keys, in the order of the keys."""
+        return await self._query(_KEYS, {"partition": partition, "first": first, "end": end}, limit, start)
+
+    async def _query(self, condition: str, values: Mapping[str, str], limit: int, start: Position | None) -> Slice:
+        found = self._client.query_entities(condition, parameters=dict(values), results_per_page=limit)
         token = None if start is None else {"PartitionKey": start.partition, "RowKey": start.key}
         pages = cast("AsyncPageIterator[TableEntity]", found.by_page(cast("Any", token)))
         async with bounded(_SERVICE):

@@ -19,14 +19,8 @@ class UnreadableMessageError(Exception):
 @blueprint.queue_trigger(arg_name="message", queue_name=QUEUE, connection="AzureWebJobsStorage")
 async def provision(message: func.QueueMessage) -> None:
     """Visit the registry that a message names."""
-    app = bootstrap.app()
     await reconcile.visit(
-        Message.model_validate_json(message.get_body()),
-        store=app.store,
-        queue=app.queue,
-        backend=bootstrap.backend(),
-        clock=app.clock,
-        ids=app.ids,
+        Message.model_validate_json(message.get_body()), ports=bootstrap.app().ports, backend=bootstrap.backend()
     )
 
 
@@ -44,5 +38,4 @@ async def provision_poison(message: func.QueueMessage) -> None:
     except ValidationError:
         size = len(message.get_body())
         raise UnreadableMessageError(f"Message {message.id} of {size} bytes cannot be read; it stays here.") from None
-    app = bootstrap.app()
-    await reconcile.give_up(readable, store=app.store, clock=app.clock)
+    await reconcile.give_up(readable, ports=bootstrap.app().ports)

@@ -37,7 +37,7 @@ def visited(registry: Registry, presence: Presence, failure: Failure | None = No
     """Return a registry after a visit that found all of its resources alike, and perhaps one in trouble."""
     seen = Observation(presence, {"endpoint": "https://example.com/Ä"})
     findings = lifecycle.Findings(
-        generation=registry.generation,
+        serial=registry.serial,
         observed={resource.key: seen for resource in registry.resources},
         remaining=[Action(Verb.WAIT, resource) for resource in registry.resources if presence is not Presence.READY],
         failures={registry.resources[0].key: failure} if failure else {},
@@ -105,7 +105,7 @@ def removal_of(registry: Registry, version: str) -> Commit:
 
 def message(name: str = "demo") -> Message:
     """Return a message as the service announces a visit."""
-    return Message(tenant="t1", name=name, visit="visit-1", generation=1, announced_at=NOW)
+    return Message(tenant="t1", name=name, visit="visit-1", serial=1, announced_at=NOW)
 
 
 ELSEWHERE = RegistryKey.of("t1", "nothing-here")

@@ -107,7 +107,7 @@ async def test_a_read_is_repeated(proxied_store: RegistryStore, table_proxy: Fau
     table_proxy.faults.append(fault)
     assert await proxied_store.read(new().key) is not None
     table_proxy.faults.append(fault)
-    assert len((await proxied_store.list("t1", 10, None)).registries) == 1
+    assert len((await proxied_store.list("t1", 10, None)).items) == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.SERVER_BUSY, Fault.SERVER_FAILS])
@@ -186,7 +186,7 @@ async def test_several_may_write_first(azurite: Azurite) -> None:
         *(store.commit(acceptance_of(new(f"demo{number}"))) for number, store in enumerate(stores)),
         *(queue.send(message(), AT_ONCE) for queue in queues),
     )
-    assert len((await stores[0].list("t1", 10, None)).registries) == 4
+    assert len((await stores[0].list("t1", 10, None)).items) == 4
     await asyncio.gather(*(rows.close() for rows in tables), *(queue.close() for queue in queues))
 
 

@@ -35,8 +35,8 @@ async def names_of(store: RegistryStore, tenant: str, limit: int = 100) -> list[
     continuation: str | None = None
     while True:
         page = await store.list(tenant, limit, continuation)
-        assert len(page.registries) <= limit
-        names += [registry.spec.name for registry in page.registries]
+        assert len(page.items) <= limit
+        names += [registry.spec.name for registry in page.items]
         continuation = page.continuation
         if continuation is None:
             return names
@@ -47,7 +47,7 @@ async def test_nothing_is_read_before_anything_is_written(store: RegistryStore) 
     assert await store.read(ELSEWHERE) is None
     assert await store.read_operation(ELSEWHERE, "nothing-here.1") is None
     page = await store.list("t1", 10, None)
-    assert (list(page.registries), page.continuation) == ([], None)
+    assert (list(page.items), page.continuation) == ([], None)
 
 
 @pytest.mark.parametrize("state", in_every_state())
@@ -60,7 +60,7 @@ async def test_a_registry_comes_back_equal(store: RegistryStore, state: str) -> 
     assert stored.registry == registry
     assert stored.registry.etag == registry.etag
     assert stored.version == version
-    assert (await store.list("t1", 10, None)).registries == [registry]
+    assert (await store.list("t1", 10, None)).items == [registry]
     assert await store.read_operation(registry.key, registry.operation.id) == registry.operation
 
 
@@ -201,7 +201,7 @@ async def test_a_continuation_survives_the_registry_it_points_at(store: Registry
     page = await store.list("t1", 1, None)
     await store.commit(removal_of(new("bb"), versions["bb"]))
     rest = await store.list("t1", 100, page.continuation)
-    assert [registry.spec.name for registry in rest.registries] == ["cc"]
+    assert [registry.spec.name for registry in rest.items] == ["cc"]
 
 
 TENANTS = ["t1", "t10", "t", "t1:demo", "t1;", "t1:", "T1", "t1/x", "tä", "t1=3A", "t1%3A", "o'neil", "a b"]
@@ -216,16 +216,16 @@ async def test_tenants_do_not_see_each_other(store: RegistryStore) -> None:
         assert stored is not None
         assert stored.registry.tenant == tenant
         page = await store.list(tenant, 100, None)
-        assert [registry.tenant for registry in page.registries] == [tenant]
+        assert [registry.tenant for registry in page.items] == [tenant]
 
 
 async def test_a_continuation_is_for_its_tenant(store: RegistryStore) -> None:
-    """A continuation that another tenant was given is refused."""
+    """A continuation that another list was given is refused."""
     for tenant in ["t1", "t2"]:
         for name in ["aa", "bb"]:
             await keep(store, new(name, tenant))
     given = (await store.list("t2", 1, None)).continuation
-    with pytest.raises(ValueError, match="another tenant"):
+    with pytest.raises(ValueError, match="another list"):
         await store.list("t1", 1, given)
 
 

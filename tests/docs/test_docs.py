@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry_api.domain.problems import Code
-from registry_api.http.errors import STATUS
+from registry_api.http.errors import status_of
 from registry_api.settings import Settings
 from tests.live import RunningApp
 
@@ -29,7 +29,7 @@ def test_every_error_is_documented() -> None:
     for code, status, meaning in rows:
         assert meaning
         if status:
-            assert int(status) == STATUS.get(Code(code.strip("`")), 400)
+            assert int(status) == status_of(Code(code.strip("`")))
         else:
             assert meaning.startswith("In an operation")
 
@@ -54,7 +54,9 @@ def test_every_decision_is_numbered_once() -> None:
     assert all("**Why.**" in file.read_text("utf-8") for file in files)
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "devhost/README.md"])
+@pytest.mark.parametrize(
+    "file", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/api.md", "devhost/README.md"]
+)
 def test_links_lead_somewhere(file: str) -> None:
     """Every link to a file of this repository leads to one."""
     text = (ROOT / file).read_text("utf-8")

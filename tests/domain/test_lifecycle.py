@@ -7,7 +7,7 @@ import pytest
 
 from registry_api.domain import lifecycle
 from registry_api.domain.lifecycle import Acceptance, Findings
-from registry_api.domain.operation import OperationStatus
+from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Caller, ProvisioningState, Registry, Scope, Visit
@@ -46,7 +46,7 @@ def begun(registry: Registry) -> Registry:
 def findings(registry: Registry, presence: Presence, **more: Any) -> Findings:
     """Return the findings of a visit that sees every resource alike."""
     observed = {resource.key: Observation(presence) for resource in registry.resources}
-    return Findings(registry.generation, observed, plan(registry.resources, registry.wanted, observed), **more)
+    return Findings(registry.serial, observed, plan(registry.resources, registry.wanted, observed), **more)
 
 
 def ended(registry: Registry, presence: Presence, now: datetime = NOW, **more: Any) -> Registry:
@@ -144,17 +144,16 @@ def test_a_passing_failure_is_shown_and_tried_again() -> None:
 
 
 def test_an_operation_that_takes_too_long_fails_with_the_last_cause() -> None:
-    """Every operation ends: after the deadline it has failed, and says what it was waiting for."""
+    """Every operation ends: after the deadline it has failed, and says what the last problem was."""
     registry = begun(created("eastus"))
     failure = Failure(code="RegionUnavailable", message="eastus does not answer.")
+    waiting = ended(registry, Presence.CHANGING, failures={registry.resources[0].key: failure})
 
-    after = ended(
-        registry,
-        Presence.CHANGING,
-        NOW + lifecycle.OPERATION_DEADLINE,
-        failures={registry.resources[0].key: failure},
-    )
+    after = lifecycle.time_out(waiting, NOW + DEADLINE)
 
+    assert not waiting.operation.is_overdue(NOW + DEADLINE - timedelta(seconds=1))
+    assert waiting.operation.is_overdue(NOW + DEADLINE)
+    assert not after.operation.is_overdue(NOW + 2 * DEADLINE)
     assert after.operation.error is not None
     assert after.operation.error.code == Code.OPERATION_TIMED_OUT
     assert "eastus does not answer." in after.operation.error.message

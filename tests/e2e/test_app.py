@@ -28,6 +28,25 @@ def test_pages_lead_through_all_registries(client: httpx.Client, name: str) -> N
     assert seen == sorted(seen, key=str.lower)
 
 
+def test_a_continuation_is_good_for_its_own_list(client: httpx.Client, name: str) -> None:
+    """A continuation that was changed, or is used with another filter or for another list, is refused."""
+    for number in range(2):
+        client.put(f"/registries/{name}-{number}", content="{location: eastus, tags: {a: b}}")
+    link = client.get("/registries?top=1&location=eastus").json()["next_link"]
+    token = httpx.URL(link).params["continuation"]
+    changed = ("A" if token[0] != "A" else "B") + token[1:]
+
+    assert client.get(link).status_code == 200
+    for path in (
+        f"/registries?top=1&location=westus&continuation={token}",
+        f"/registries?top=1&continuation={token}",
+        f"/registries?top=1&location=eastus&continuation={changed}",
+        f"/registries?top=1&location=eastus&continuation={token[:-2]}",
+        f"/registries/{name}-0/operations?continuation={token}",
+    ):
+        assert client.get(path).json()["error"]["code"] == "InvalidParameter", path
+
+
 def test_concurrent_writers_leave_one_whole_registry(running_app: RunningApp, name: str) -> None:
     """Many callers who change one registry at once each get a clear answer, and the last accepted spec wins."""
 

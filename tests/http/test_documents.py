@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_api.domain.problems import Problem, Refusal
-from registry_api.http.documents import MAX_BYTES, MAX_DEPTH, Document, read
+from registry_api.http.documents import MAX_BYTES, MAX_DEPTH, MAX_VALUES, Document, read
 
 YAML = {"content-type": "application/yaml"}
 JSON = {"content-type": "application/json"}
@@ -158,6 +158,18 @@ def test_a_body_is_needed() -> None:
     """No body is an error, and a body in chunks, which the host does not pass on, has its own."""
     assert refused(b"", YAML).code == "InvalidDocument"
     assert refused(b"", {**YAML, "transfer-encoding": "chunked"}).code == "LengthRequired"
+
+
+@pytest.mark.parametrize("headers", [YAML, JSON])
+def test_the_number_of_values_is_limited(headers: dict[str, str]) -> None:
+    """A document with more values than any valid one could have is refused at the first one too many."""
+    most = json.dumps(["x"] * (MAX_VALUES - 1)).encode()
+    too_many = json.dumps(["x"] * MAX_VALUES).encode()
+
+    assert read(most, headers).value
+    problem = refused(too_many, headers)
+    assert (problem.code, problem.line, problem.column) == ("InvalidDocument", 1, len(too_many) - 3)
+    assert "values" in problem.message
 
 
 def test_size_is_limited() -> None:

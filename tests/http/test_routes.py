@@ -59,8 +59,9 @@ def test_no_two_routes_overlap() -> None:
 def test_wrong_methods_know_the_right_ones() -> None:
     """A path knows its methods, whatever its case; an unknown path has none."""
     assert methods_of("registries") == ["GET", "POST"]
-    assert methods_of("Registries/abc/") == ["DELETE", "GET", "PUT"]
+    assert methods_of("Registries/abc/") == ["DELETE", "GET", "PATCH", "PUT"]
     assert methods_of("registries/abc/def") == []
+    assert methods_of("registries/abc/plan") == ["POST"]
 
 
 def test_the_prefix_is_the_hosts() -> None:

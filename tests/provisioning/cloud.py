@@ -9,13 +9,13 @@ from typing import Self
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from devstack.azurite import region_account
 from registry_api.domain import lifecycle
 from registry_api.domain.lifecycle import Acceptance, Findings
 from registry_api.domain.plan import Action, Observation, Verb, plan
 from registry_api.domain.registry import Caller, Registry, Scope, Visit
 from registry_api.domain.resources import Kind, Resource, ResourceKey
 from registry_api.domain.spec import RegistrySpec
+from registry_api.provisioning.accounts import account_of
 from registry_api.provisioning.local import LocalBackend
 from registry_api.settings import DEVELOPMENT_KEY
 
@@ -74,7 +74,7 @@ class Cloud:
 
     async def container(self, resource: Resource) -> ContainerClient:
         """Return a client for the container behind a resource."""
-        account = region_account(resource.region)
+        account = account_of(resource.region)
         service = BlobServiceClient(
             f"{self.endpoint}/{account}",
             credential=AzureNamedKeyCredential(account, DEVELOPMENT_KEY),
@@ -100,9 +100,7 @@ class Cloud:
             for action in remaining:
                 if action.can_start:
                     await self.backend.start(registry, action)
-            visited = lifecycle.end_visit(
-                registry, Findings(registry.generation, observed, remaining), datetime.now(UTC)
-            )
+            visited = lifecycle.end_visit(registry, Findings(registry.serial, observed, remaining), datetime.now(UTC))
             if visited is None or not remaining:
                 return visited
             registry = visited

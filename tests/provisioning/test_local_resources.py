@@ -46,7 +46,7 @@ async def test_a_storage_account_is_a_container_in_the_account_of_its_region(clo
     seen = await cloud.backend.observe(registry, resource)
     account = f"{cloud.endpoint}/localwestus"
     assert seen.details == {
-        "name": "localwestus",
+        "account": "localwestus",
         "container": f"{resource.name}-assets",
         "blob_endpoint": account,
         "id": f"{account}/{resource.name}-assets",

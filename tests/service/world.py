@@ -9,9 +9,10 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
 from registry_api.domain.resources import Resource
-from registry_api.domain.validation import validate
-from registry_api.service import operations, reconcile, registries
-from registry_api.service.ports import BackendError, Message, Store
+from registry_api.domain.validation import ValidDocument, validate
+from registry_api.service import history, reconcile, registries
+from registry_api.service.accepting import Intent, Outcome
+from registry_api.service.ports import BackendError, Message, Ports, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.store import RegistryStore
 
@@ -97,6 +98,12 @@ def _place(resource: Resource) -> tuple[str, str, str]:
     return resource.kind.value, resource.region, resource.name
 
 
+def document(*regions: str, **fields: Any) -> ValidDocument:
+    """Return a valid document for a registry named Demo1 with these regions, the first one primary."""
+    locations = [{"location": region} for region in regions]
+    return validate({"name": "Demo1", "location": regions[0], "replication_locations": locations, **fields})
+
+
 class World:
     """The control plane and what it controls."""
 
@@ -107,32 +114,18 @@ class World:
         self.queue = MemoryQueue(self.clock)
         self.backend = MemoryBackend(looks)
 
-    async def put(self, *regions: str, caller: Caller = ADA, **fields: Any) -> registries.Written:
+    @property
+    def ports(self) -> Ports:
+        """Return what functions of the service need."""
+        return Ports(self.store, self.queue, self.clock, self.ids)
+
+    async def put(self, *regions: str, caller: Caller = ADA, **fields: Any) -> Outcome:
         """Ask for a registry named Demo1 with these regions, the first one primary."""
-        locations = [{"location": region} for region in regions]
-        document = {"name": "Demo1", "location": regions[0], "replication_locations": locations, **fields}
-        return await registries.put(
-            validate(document),
-            caller=caller,
-            scope=SCOPE,
-            traceparent=None,
-            store=self.store,
-            queue=self.queue,
-            clock=self.clock,
-            ids=self.ids,
-        )
+        return await registries.put(document(*regions, **fields), SCOPE, Intent(caller), ports=self.ports)
 
     async def delete(self) -> Registry | None:
         """Ask for the registry to be gone."""
-        return await registries.delete(
-            "Demo1",
-            caller=ADA,
-            traceparent=None,
-            store=self.store,
-            queue=self.queue,
-            clock=self.clock,
-            ids=self.ids,
-        )
+        return await registries.delete("Demo1", Intent(ADA), ports=self.ports)
 
     async def read(self) -> Registry:
         """Read the registry."""
@@ -140,13 +133,11 @@ class World:
 
     async def operation(self, operation_id: str) -> Operation:
         """Read an operation."""
-        return await operations.read(operation_id, caller=ADA, store=self.store)
+        return await history.read_operation(operation_id, caller=ADA, store=self.store)
 
     async def visit(self, message: Message) -> None:
         """Do what the worker does with a message."""
-        await reconcile.visit(
-            message, store=self.store, queue=self.queue, backend=self.backend, clock=self.clock, ids=self.ids
-        )
+        await reconcile.visit(message, ports=self.ports, backend=self.backend)
 
     async def work_once(self) -> bool:
         """Let the worker take one message, if there is one to be seen."""

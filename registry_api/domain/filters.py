@@ -1,0 +1,38 @@
+"""Which registries of a tenant a caller wants to see."""
+
+from dataclasses import dataclass
+
+from registry_api.domain.registry import ProvisioningState, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a registry must be like; None does not matter. Everything must be true at once."""
+
+    location: str | None = None  # the primary one
+    state: ProvisioningState | None = None
+    tag: tuple[str, str] | None = None
+    subscription_id: str | None = None
+    resource_group: str | None = None
+
+    def matches(self, registry: Registry) -> bool:
+        """Tell whether a registry is one of them. Subscriptions and resource groups have no case, as on Azure."""
+        return (
+            self.location in {None, registry.spec.location}
+            and self.state in {None, registry.state}
+            and (self.tag is None or registry.spec.tags.get(self.tag[0]) == self.tag[1])
+            and _same(self.subscription_id, registry.scope.subscription_id)
+            and _same(self.resource_group, registry.scope.resource_group)
+        )
+
+    @property
+    def takes_all(self) -> bool:
+        """Tell whether every registry matches."""
+        return self == ALL
+
+
+ALL = Filter()
+
+
+def _same(wanted: str | None, actual: str) -> bool:
+    return wanted is None or wanted.lower() == actual.lower()

@@ -1,0 +1,183 @@
+"""Query parameters and headers: what they are called, what they may be, and how they are read."""
+
+import re
+from collections.abc import Iterable
+
+from registry_api.bootstrap import App
+from registry_api.domain import regions
+from registry_api.domain.conditions import Conditions
+from registry_api.domain.filters import Filter
+from registry_api.domain.problems import Code, Problem, Refusal, refuse
+from registry_api.domain.registry import ProvisioningState, Scope
+from registry_api.http.messages import Parameter, Request
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 50
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_SCOPE_PART = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
+_HOST_KEY = "code"  # the Functions host's own parameter
+
+TEXT = {"type": "string"}
+SUBSCRIPTION = Parameter(
+    "subscription_id", "Subscription of the registry.", {"type": "string", "pattern": f"^{_SCOPE_PART.pattern}$"}
+)
+RESOURCE_GROUP = Parameter(
+    "resource_group", "Resource group of the registry.", {"type": "string", "pattern": f"^{_SCOPE_PART.pattern}$"}
+)
+SCOPE = (SUBSCRIPTION, RESOURCE_GROUP)
+VALIDATE_ONLY = Parameter(
+    "validate_only",
+    "Answer as if, but do nothing.",
+    {"type": "string", "enum": ["true", "false"], "default": "false"},
+)
+TOP = Parameter(
+    "top",
+    "How many items a page has at most.",
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE},
+)
+CONTINUATION = Parameter("continuation", "From the `next_link` of an earlier page, for the same filters.", TEXT)
+PAGE = (TOP, CONTINUATION)
+FILTERS = (
+    Parameter("location", "The primary location.", {"$ref": "#/components/schemas/Region"}, "eastus"),
+    Parameter(
+        "state", "The provisioning state.", {"type": "string", "enum": [state.value for state in ProvisioningState]}
+    ),
+    Parameter("tag", "A tag and its value, as `key:value`.", {"type": "string", "pattern": "^[^:]+:"}, "team:ml"),
+    *SCOPE,
+)
+
+_TAGS = {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'}
+IF_MATCH = Parameter("If-Match", "Entity tags, one of which the registry must have; or `*`.", _TAGS)
+IF_NONE_MATCH = Parameter("If-None-Match", "Entity tags, none of which the registry may have; or `*`.", _TAGS)
+CONDITIONS = (IF_MATCH, IF_NONE_MATCH)
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "A new random text for each new request. A request that comes again with it within 24 hours is answered as the "
+    "first time.",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{_IDEMPOTENCY_KEY.pattern}$"},
+)
+
+
+def check_query(request: Request, known: Iterable[Parameter]) -> None:
+    """Accept only parameters that the operation knows.
+
+    Raises:
+        Refusal: For every other one.
+    """
+    names = [parameter.name for parameter in known]
+    unknown = [name for name in request.query if name not in {*names, _HOST_KEY}]
+    if unknown:
+        allowed = f"known are {', '.join(names)}" if names else "this request takes none"
+        raise Refusal(
+            *(
+                Problem(Code.UNKNOWN_PARAMETER, f"'{name}' is not a query parameter here; {allowed}.", (name,))
+                for name in unknown
+            )
+        )
+
+
+def scope_of(request: Request, app: App) -> Scope:
+    """Return the subscription and resource group that a new registry is to have."""
+    return Scope(
+        subscription_id=_scope_part(request, SUBSCRIPTION.name) or app.settings.subscription_id,
+        resource_group=_scope_part(request, RESOURCE_GROUP.name) or app.settings.resource_group,
+    )
+
+
+def within(request: Request) -> Filter:
+    """Return the scope that the caller names, as a filter."""
+    return Filter(
+        subscription_id=_scope_part(request, SUBSCRIPTION.name),
+        resource_group=_scope_part(request, RESOURCE_GROUP.name),
+    )
+
+
+def validate_only(request: Request) -> bool:
+    """Tell whether the caller wants nothing to happen."""
+    text = request.query.get(VALIDATE_ONLY.name, "false").lower()
+    if text not in {"true", "false"}:
+        raise refuse(Code.INVALID_PARAMETER, "'validate_only' must be true or false.", VALIDATE_ONLY.name)
+    return text == "true"
+
+
+def conditions_of(request: Request) -> Conditions:
+    """Return what If-Match and If-None-Match say."""
+    return Conditions.parse(request.headers.get("if-match"), request.headers.get("if-none-match"))
+
+
+def idempotency_key_of(request: Request) -> str | None:
+    """Return the idempotency key, or None."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise refuse(
+            Code.INVALID_HEADER,
+            "Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.",
+            IDEMPOTENCY_KEY.name,
+        )
+    return key
+
+
+def traceparent_of(request: Request) -> str | None:
+    """Return the caller's trace context, if it is one (W3C Trace Context, version 00)."""
+    text = request.headers.get("traceparent", "")
+    return text if _TRACEPARENT.fullmatch(text) else None
+
+
+def top_of(request: Request) -> int:
+    """Return how many items a page may have."""
+    text = request.query.get(TOP.name)
+    if text is None:
+        return DEFAULT_PAGE
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE)) and 1 <= int(text) <= MAX_PAGE):
+        raise refuse(Code.INVALID_PARAMETER, f"'top' must be a whole number from 1 to {MAX_PAGE}.", TOP.name)
+    return int(text)
+
+
+def filter_of(request: Request) -> Filter:
+    """Return which registries the caller wants to see."""
+    return Filter(
+        location=_location(request.query.get("location")),
+        state=_state(request.query.get("state")),
+        tag=_tag(request.query.get("tag")),
+        subscription_id=_scope_part(request, SUBSCRIPTION.name),
+        resource_group=_scope_part(request, RESOURCE_GROUP.name),
+    )
+
+
+def _location(text: str | None) -> str | None:
+    if text is None:
+        return None
+    region = regions.find(text)
+    if region is None:
+        near = ", ".join(regions.suggest(text))
+        hint = f" Near it: {near}." if near else ""
+        raise refuse(Code.INVALID_PARAMETER, f"'{text}' is not an Azure region.{hint}", "location")
+    return region.name
+
+
+def _state(text: str | None) -> ProvisioningState | None:
+    if text is None:
+        return None
+    states = {state.lower(): state for state in ProvisioningState}
+    if text.lower() not in states:
+        raise refuse(Code.INVALID_PARAMETER, f"'state' must be one of {', '.join(ProvisioningState)}.", "state")
+    return states[text.lower()]
+
+
+def _tag(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    key, colon, value = text.partition(":")
+    if not key or not colon:
+        raise refuse(Code.INVALID_PARAMETER, "'tag' must be a tag and its value, as in tag=team:ml.", "tag")
+    return key, value
+
+
+def _scope_part(request: Request, name: str) -> str | None:
+    text = request.query.get(name)
+    if text is not None and not _SCOPE_PART.fullmatch(text):
+        raise refuse(
+            Code.INVALID_PARAMETER, f"'{name}' must be 1 to 90 letters, digits, '_', '-', '.' or parentheses.", name
+        )
+    return text

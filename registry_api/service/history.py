@@ -1,0 +1,101 @@
+"""What became of a registry: its revisions and operations; and how to stop an operation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from registry_api.domain import lifecycle
+from registry_api.domain.changes import Change, changes
+from registry_api.domain.names import is_registry_name
+from registry_api.domain.operation import Operation, is_operation_id, registry_key_in
+from registry_api.domain.problems import Code, refuse
+from registry_api.domain.registry import Caller, RegistryKey
+from registry_api.service import registries
+from registry_api.service.ports import Commit, Conflict, Page, Ports, Revision, Store
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionWithChanges:
+    """A revision and how it differs from the one before."""
+
+    revision: Revision
+    changes: Sequence[Change]
+
+
+async def read_operation(operation_id: str, *, caller: Caller, store: Store) -> Operation:
+    """Return an operation, also of a registry that is gone.
+
+    Raises:
+        Refusal: If the caller's tenant has no such operation.
+    """
+    operation = None
+    if is_operation_id(operation_id):
+        operation = await store.read_operation(_key_of(operation_id, caller), operation_id)
+    if operation is None:
+        raise refuse(Code.OPERATION_NOT_FOUND, f"There is no operation '{operation_id}'.", "id")
+    return operation
+
+
+async def cancel(operation_id: str, *, caller: Caller, ports: Ports) -> Operation:
+    """Stop an operation and return it; one that has ended already is returned as it is.
+
+    What the worker has begun it brings to an end; it begins nothing more.
+
+    Raises:
+        Refusal: If the caller's tenant has no such operation.
+    """
+    for _ in range(_ATTEMPTS):
+        operation = await read_operation(operation_id, caller=caller, store=ports.store)
+        stored = await ports.store.read(_key_of(operation_id, caller))
+        if operation.is_terminal or stored is None or stored.registry.operation.id != operation_id:
+            return operation
+        canceled = lifecycle.cancel(stored.registry, caller, ports.clock.now())
+        try:
+            await ports.store.commit(Commit(canceled.key, canceled, stored.version, (canceled.operation,)))
+        except Conflict:
+            continue
+        return canceled.operation
+    raise refuse(Code.CONCURRENT_CHANGES, f"Operation '{operation_id}' changes too fast to be canceled; try again.")
+
+
+async def list_operations(
+    name: str, limit: int, continuation: str | None, *, caller: Caller, store: Store
+) -> Page[Operation]:
+    """Return the operations of a registry, the newest first, also when it is gone.
+
+    Raises:
+        Refusal: If the caller's tenant never had a registry of this name.
+        ValueError: If the continuation is not one that an earlier page gave.
+    """
+    if is_registry_name(name):
+        page = await store.list_operations(RegistryKey.of(caller.tenant, name), limit, continuation)
+        if page.items or continuation is not None:
+            return page
+    raise refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named '{name}'.", "name")
+
+
+async def list_revisions(
+    name: str, limit: int, continuation: str | None, *, caller: Caller, store: Store
+) -> Page[RevisionWithChanges]:
+    """Return the specs that were accepted for a registry, the newest first, each with what it changed.
+
+    Raises:
+        Refusal: If the caller's tenant has no registry of this name.
+        ValueError: If the continuation is not one that an earlier page gave.
+    """
+    registry = await registries.read(name, caller=caller, store=store)
+    page = await store.list_revisions(registry.key, registry.incarnation, limit, continuation)
+    before = [*page.items[1:]]
+    if page.continuation is not None:
+        before += (await store.list_revisions(registry.key, registry.incarnation, 1, page.continuation)).items
+    specs = [revision.spec for revision in before]
+    with_changes = [
+        RevisionWithChanges(revision, changes(specs[index] if index < len(specs) else None, revision.spec))
+        for index, revision in enumerate(page.items)
+    ]
+    return Page(with_changes, page.continuation)
+
+
+def _key_of(operation_id: str, caller: Caller) -> RegistryKey:
+    return RegistryKey.of(caller.tenant, registry_key_in(operation_id))

@@ -1,0 +1,109 @@
+"""What a visit does in the cloud: look at everything, plan, start what can be started, and look again.
+
+All of it ends within `WORKING_TIME`, whatever the cloud does, so that a visit ends within its lease.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from registry_api.domain.lifecycle import Findings
+from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
+from registry_api.domain.problems import Code
+from registry_api.domain.registry import Registry
+from registry_api.domain.resources import Failure, ResourceKey
+from registry_api.service.ports import Backend, BackendError, Clock
+
+WORKING_TIME = timedelta(seconds=20)
+_STARTING_TIME = timedelta(seconds=10)  # what is started has as much again to answer
+_CONCURRENT_CALLS = 16
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_NOT_REACHED = Failure(code=Code.REGION_UNAVAILABLE, message="There was no time left to look; it goes on soon.")
+_TOO_SLOW = Failure(code=Code.REGION_UNAVAILABLE, message="The region did not answer in time.")
+_UNFORESEEN = Failure(code=Code.INTERNAL_ERROR, message="An unexpected error; see the log.")
+
+
+async def work(registry: Registry, backend: Backend, clock: Clock) -> Findings:
+    """Bring the cloud nearer to what the registry wants, and return what was found."""
+    return await _Work(registry, backend, clock, clock.now()).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    registry: Registry
+    backend: Backend
+    clock: Clock
+    began: datetime
+    _limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONCURRENT_CALLS))
+
+    async def run(self) -> Findings:
+        registry = self.registry
+        failures = {
+            resource.key: resource.failure
+            for resource in registry.resources
+            if resource.failure is not None and resource.failure.final
+        }
+        started: set[tuple[Verb, ResourceKey]] = set()
+        while True:
+            observed, unseen = await self._look()
+            remaining = plan(registry.resources, registry.wanted, observed)
+            known = unseen | failures
+            to_start = {
+                (action.verb, action.resource.key): action
+                for action in remaining
+                if action.can_start and action.resource.key not in known
+            }
+            new = to_start.keys() - started
+            if not new or self.clock.now() >= self.began + _STARTING_TIME:
+                left = {action.resource.key: known.get(action.resource.key) for action in remaining}
+                told = {key: failure for key, failure in left.items() if failure is not None}
+                return Findings(registry.serial, observed, remaining, told)
+            started |= new
+            failures |= await self._start([action for key, action in to_start.items() if key in new])
+
+    async def _look(self) -> tuple[dict[ResourceKey, Observation], dict[ResourceKey, Failure]]:
+        """Return what is seen, and why the rest is not; what cannot be seen is waited for."""
+        answers = await self._ask(
+            (resource.key, partial(self.backend.observe, self.registry, resource))
+            for resource in self.registry.resources
+        )
+        unseen = {key: answer for key, answer in answers.items() if isinstance(answer, Failure)}
+        seen = {key: answer for key, answer in answers.items() if not isinstance(answer, Failure)}
+        return seen | dict.fromkeys(unseen, Observation(Presence.CHANGING)), unseen
+
+    async def _start(self, actions: Iterable[Action]) -> dict[ResourceKey, Failure]:
+        answers = await self._ask(
+            (action.resource.key, partial(self.backend.start, self.registry, action)) for action in actions
+        )
+        return {key: answer for key, answer in answers.items() if answer is not None}
+
+    async def _ask(
+        self, calls: Iterable[tuple[ResourceKey, Callable[[], Awaitable[_T]]]]
+    ) -> Mapping[ResourceKey, _T | Failure]:
+        """Make calls side by side; the failure of one region must not hold back the others."""
+        calls = list(calls)
+        answers = await asyncio.gather(*(self._answer_of(call) for _, call in calls))
+        return dict(zip((key for key, _ in calls), answers, strict=True))
+
+    async def _answer_of(self, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
+        async with self._limit:
+            left = self.began + WORKING_TIME - self.clock.now()
+            if left <= timedelta(0):
+                return _NOT_REACHED
+            try:
+                async with asyncio.timeout(left.total_seconds()):
+                    return await call()
+            except TimeoutError:
+                return _TOO_SLOW
+            except BackendError as error:
+                return error.failure
+            except Exception:  # noqa: BLE001 - the deadline has to hold whatever a backend does
+                _log.exception("The backend failed in a way that nobody foresaw.")
+                return _UNFORESEEN
