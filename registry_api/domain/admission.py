@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from registry_api.domain.changes import forbidden_changes
+from registry_api.domain import regions
+from registry_api.domain.changes import forbidden_changes, immutable_location
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, Scope
@@ -71,6 +72,17 @@ def admit_scope(registry: Registry, within: Filter) -> None:
             "names are unique in a tenant.",
             "name",
         )
+
+
+def admit_location(registry: Registry, given: object) -> None:
+    """Let a registry's primary location be what a patch leaves, before the rest of the result is looked at.
+
+    Raises:
+        Refusal: If it is another region.
+    """
+    region = regions.find(given) if isinstance(given, str) else None
+    if region is not None and region.name != registry.spec.location:
+        raise Refusal(immutable_location(registry.spec.location, region.name))
 
 
 def admit_delete(registry: Registry) -> bool:

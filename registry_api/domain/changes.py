@@ -27,6 +27,15 @@ def changes(old: RegistrySpec | None, new: RegistrySpec) -> tuple[Change, ...]:
     )
 
 
+def immutable_location(old: str, new: str) -> Problem:
+    """Return the problem of a primary location that is to be another region."""
+    return Problem(
+        Code.PRIMARY_LOCATION_IMMUTABLE,
+        f"The primary location is '{old}' and can never change, also not to '{new}'; make another registry for that.",
+        ("location",),
+    )
+
+
 def forbidden_changes(
     old: RegistrySpec, new: RegistrySpec, existing: Mapping[str, StorageConfig], places: Mapping[str, int]
 ) -> Iterator[Problem]:
@@ -39,12 +48,7 @@ def forbidden_changes(
         places: Where the caller's document lists each region.
     """
     if new.location != old.location:
-        yield Problem(
-            Code.PRIMARY_LOCATION_IMMUTABLE,
-            f"The primary location is '{old.location}' and can never change, also not to '{new.location}'; "
-            "make another registry for that.",
-            ("location",),
-        )
+        yield immutable_location(old.location, new.location)
     for region in new.replication_locations:
         config = existing.get(region.location, region.storage_config)
         if region.storage_config != config:

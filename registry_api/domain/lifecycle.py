@@ -278,7 +278,8 @@ def _found(registry: Registry, findings: Findings) -> tuple[Resource, ...]:
         is_wanted = resource.key in registry.wanted
         if not is_wanted and seen.presence is Presence.ABSENT:
             continue
-        failure = findings.failures.get(resource.key)
+        # A failure that an older request met must not keep a newer one from trying.
+        failure = findings.failures.get(resource.key) if registry.serial == findings.serial else None
         result.append(
             resource.model_copy(
                 update={

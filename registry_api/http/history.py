@@ -21,7 +21,7 @@ async def get_operation(request: Request, app: App) -> Answer:
 
 
 async def cancel_operation(request: Request, app: App) -> Answer:
-    """Stop an operation; what has begun is brought to its end. One that has ended is answered as it is."""
+    """Stop an operation; what the worker is doing just now it ends. One that has ended is answered as it is."""
     caller = authenticate(app.everybody)
     operation = await history.cancel(request.path["id"], caller=caller, ports=app.ports)
     return Answer(HTTPStatus.OK, render.operation_body(operation))

@@ -65,6 +65,7 @@ async def change(
             traceparent=intent.traceparent,
         )
         registry = decide(stored.registry if stored else None, acceptance)
+        follows = None
         if registry is not None:
             outcome = Outcome(registry, created=stored is None, changed=True)
             commit = _commit(stored, registry, acceptance, replay(registry) if replay else None)
@@ -72,13 +73,13 @@ async def change(
             outcome = Outcome(stored.registry)
             if not lifecycle.is_forgotten(stored.registry, now):
                 return outcome
-            registry = lifecycle.remind(stored.registry, acceptance)
+            registry, follows = lifecycle.remind(stored.registry, acceptance), stored.registry.visit.token
             commit = Commit(key, registry, stored.version)
         else:
             raise TypeError("Nothing is stored, and nothing is to be: that is a refusal.")
         if intent.validate_only:
             return outcome
-        await announce(ports.queue, registry, registry.visit, now)
+        await announce(ports.queue, registry, registry.visit, now, follows=follows)
         with suppress(Conflict):
             await ports.store.commit(commit)
             return outcome

@@ -16,7 +16,8 @@ async def announce(
         registry: The registry as it is about to be stored.
         visit: The visit that the registry's row is about to name.
         now: The time.
-        follows: The token of the visit that is going on, when a worker announces.
+        follows: The token that the registry's row names until the visit is written down; None when a request announces
+            a change, which is void if it is never written down.
 
     Raises:
         StorageUnavailable: If the message may not have been kept; then nothing must be committed.

@@ -40,14 +40,15 @@ async def read_operation(operation_id: str, *, caller: Caller, store: Store) -> 
 async def cancel(operation_id: str, *, caller: Caller, ports: Ports) -> Operation:
     """Stop an operation and return it; one that has ended already is returned as it is.
 
-    What the worker has begun it brings to an end; it begins nothing more.
+    A visit of the worker that is under way goes on to its end, and is the last one.
 
     Raises:
         Refusal: If the caller's tenant has no such operation.
     """
     for _ in range(_ATTEMPTS):
+        # In this order: an operation that is not the registry's newest has ended before the registry was read.
+        stored = await ports.store.read(_key_of(operation_id, caller)) if is_operation_id(operation_id) else None
         operation = await read_operation(operation_id, caller=caller, store=ports.store)
-        stored = await ports.store.read(_key_of(operation_id, caller))
         if operation.is_terminal or stored is None or stored.registry.operation.id != operation_id:
             return operation
         canceled = lifecycle.cancel(stored.registry, caller, ports.clock.now())

@@ -14,7 +14,7 @@ from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry, Visit
 from registry_api.domain.resources import Failure
 from registry_api.service.announcing import announce
-from registry_api.service.ports import Backend, Commit, Conflict, Message, Ports, Stored
+from registry_api.service.ports import Backend, Commit, Conflict, Message, Ports, StorageUnavailable, Stored
 from registry_api.service.work import work
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 # A request that announced a change has long ended, or will never commit it, when its message is this old.
 COMMIT_WINDOW = timedelta(seconds=60)
 _LOOK_AGAIN = timedelta(seconds=5)
+_STORAGE_PAUSE = timedelta(seconds=20)
 _ATTEMPTS = 5
 
 
@@ -29,22 +30,34 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
     """Visit the registry that a message names.
 
     Raises:
-        StorageUnavailable: If the visit could not be begun or written down; the message has to come again.
+        StorageUnavailable: If no message could be sent that brings the next visit; this one has to come again.
         Conflict: If others changed the registry again and again; the same.
     """
     for _ in range(_ATTEMPTS):
-        stored = await ports.store.read(message.key)
         now = ports.clock.now()
+        try:
+            stored = await ports.store.read(message.key)
+            if stored is not None and _is_due(stored.registry, message) and stored.registry.operation.is_overdue(now):
+                if await _commit(stored, lifecycle.time_out(stored.registry, now), ports):
+                    return
+                continue
+        except StorageUnavailable:
+            _log.warning("'%s' cannot be visited now.", message.name, exc_info=True)
+            await ports.queue.send(message, _STORAGE_PAUSE)
+            return
         if (delay := _postponement(stored, message, now)) is not None:
             await ports.queue.send(message, delay)
             return
         if stored is None or not _is_due(stored.registry, message):
             return
-        if stored.registry.operation.is_overdue(now):
-            if await _commit(stored, lifecycle.time_out(stored.registry, now), ports):
+        following = await _announce_next(stored.registry, now, ports)
+        try:
+            begun = await _take_lease(stored, following, now, ports)
+            if begun is not None:
+                await _end(begun, await work(begun.registry, backend, ports.clock), ports)
                 return
-        elif (begun := await _begin(stored, now, ports)) is not None:
-            await _end(begun, await work(begun.registry, backend, ports.clock), ports)
+        except StorageUnavailable:
+            _log.warning("The visit to '%s' ends early; the one announced goes on.", message.name, exc_info=True)
             return
         # Somebody was faster, but need not have sent a message that is still on its way: look again.
     raise Conflict(f"'{message.name}' changes too fast to be visited.")
@@ -57,13 +70,16 @@ async def give_up(message: Message, *, ports: Ports) -> None:
         Conflict: If others changed the registry again and again.
     """
     for _ in range(_ATTEMPTS):
-        stored = await ports.store.read(message.key)
+        stored, now = await ports.store.read(message.key), ports.clock.now()
+        if (delay := _postponement(stored, message, now)) is not None:
+            await ports.queue.send(message, delay)
+            return
         if stored is None or not _is_due(stored.registry, message):
             return
         told = [resource.failure.message for resource in stored.registry.resources if resource.failure]
         cause = f"The last problem was: {told[0]}" if told else "The log has the cause."
         failure = Failure(code=Code.OPERATION_POISONED, message=f"The work failed too often. {cause}", final=True)
-        if await _commit(stored, lifecycle.fail(stored.registry, failure, ports.clock.now()), ports):
+        if await _commit(stored, lifecycle.fail(stored.registry, failure, now), ports):
             return
     raise Conflict(f"'{message.name}' changes too fast to be given up.")
 
@@ -96,15 +112,18 @@ async def _commit(stored: Stored, registry: Registry, ports: Ports) -> bool:
     return True
 
 
-async def _begin(stored: Stored, now: datetime, ports: Ports) -> Stored | None:
-    """Announce the next visit and take the lease; return None when somebody else was faster."""
-    registry = stored.registry
+async def _announce_next(registry: Registry, now: datetime, ports: Ports) -> Visit:
     number = registry.visit.number
     following = Visit(token=ports.ids.visit_token(), due=now + lifecycle.visit_delay(number), number=number + 1)
     await announce(ports.queue, registry, following, now, follows=registry.visit.token)
-    begun = lifecycle.begin_visit(registry, following, now)
+    return following
+
+
+async def _take_lease(stored: Stored, following: Visit, now: datetime, ports: Ports) -> Stored | None:
+    """Return the registry with its lease taken, None when somebody else was faster."""
+    begun = lifecycle.begin_visit(stored.registry, following, now)
     try:
-        version = await ports.store.commit(Commit(registry.key, begun, stored.version, (begun.operation,)))
+        version = await ports.store.commit(Commit(begun.key, begun, stored.version, (begun.operation,)))
     except Conflict:
         return None
     return Stored(begun, version) if version is not None else None

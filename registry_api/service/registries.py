@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from registry_api.domain import lifecycle
-from registry_api.domain.admission import admit, admit_delete, admit_new, admit_scope
+from registry_api.domain.admission import admit, admit_delete, admit_location, admit_new, admit_scope
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
@@ -105,7 +106,8 @@ async def patch(
         if registry is None or not intent.within.matches(registry):
             raise _not_found(name)
         intent.conditions.check(registry.etag)
-        merged = merge_patch(registry.spec.model_dump(mode="json", exclude_none=True), merge)
+        merged: Any = merge_patch(registry.spec.model_dump(mode="json", exclude_none=True), merge)
+        admit_location(registry, merged.get("location"))
         spec = admit(registry, validate(merged, name), registry.scope, allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
@@ -225,7 +227,7 @@ class _Once:
         try:
             return await create(
                 replay=lambda registry: Replay(
-                    idempotency_key=self.digest, registry=registry, expires_at=mine.expires_at
+                    idempotency_key=self.digest, registry=registry, expires_at=first.expires_at
                 )
             )
         except Refusal:

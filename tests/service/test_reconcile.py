@@ -1,10 +1,11 @@
 """What visits do to a registry, on twins of storage and cloud."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
+from typing import Any
 from unittest.mock import AsyncMock, patch
 
 import pytest
@@ -14,7 +15,7 @@ from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Observation, Verb
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.resources import Failure, Kind, ResourceState
+from registry_api.domain.resources import Failure, Kind, Resource, ResourceState
 from registry_api.service import reconcile, work
 from registry_api.service.ports import BackendError, Commit, Conflict, Message, StorageUnavailable, Store
 from registry_api.storage.memory import MemoryRows
@@ -31,6 +32,10 @@ EVERYTHING_IN_TWO_REGIONS = {
 }
 
 
+class Died(Exception):  # noqa: N818 - the end of a process
+    """The worker's process is gone."""
+
+
 class DyingStore(RegistryStore):
     """A store that is killed at its n-th commit, before or after it has happened."""
 
@@ -43,10 +48,10 @@ class DyingStore(RegistryStore):
         """Commit, or die."""
         self._commits -= 1
         if self._commits == 0 and not self._after:
-            raise StorageUnavailable("before")
+            raise Died
         version = await super().commit(commit)
         if self._commits == 0:
-            raise StorageUnavailable("after")
+            raise Died
         return version
 
 
@@ -267,7 +272,7 @@ async def test_a_worker_that_dies_is_followed_by_another(commits: int, after: bo
         try:
             await world.visit(Message.model_validate_json(delivery.body))
             await world.queue.delete(delivery)
-        except StorageUnavailable:
+        except Died:
             died = True
             await world.queue.delete(delivery)  # the worst case: the host gives the message up as well
         while not died and not (delivery := await world.queue.receive(INVISIBLE)):
@@ -554,3 +559,71 @@ async def test_whatever_the_order_a_registry_that_is_not_terminal_has_its_messag
     registry = await world.read()
     assert (registry.state, registry.observed_generation) == ("Succeeded", registry.generation)
     assert {region for _, region in world.backend.present} == set(registry.spec.region_names)
+
+
+@pytest.mark.parametrize("seconds", [5, 60, 600])
+@pytest.mark.parametrize("broken", [("read",), ("commit",), ("read", "commit")])
+async def test_a_storage_outage_fails_no_operation_and_makes_no_storm(seconds: int, broken: tuple[str, ...]) -> None:
+    """While the table is away, visits are put off, one message at a time; when it is back, everything ends right."""
+    world = World(looks=1)
+    await world.put("eastus", "westus")
+    back = world.clock.now() + timedelta(seconds=seconds)
+    originals = {name: getattr(world.store, name) for name in broken}
+
+    def breaking(name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*arguments: Any) -> Any:
+            if world.clock.now() < back:
+                raise StorageUnavailable(name)
+            return await originals[name](*arguments)
+
+        return call
+
+    for name in broken:
+        setattr(world.store, name, breaking(name))
+    for _ in range(seconds + 60):
+        while await world.work_once():
+            pass
+        assert len(world.queue.messages()) <= 1
+        world.clock.advance(1)
+
+    await world.settle()
+    assert (await world.read()).state == "Succeeded"
+
+
+async def test_a_failure_of_an_older_request_does_not_stop_a_newer_one() -> None:
+    """What failed for good in a visit that a newer request overtook is tried again for the newer one."""
+    world = World()
+    await world.put("eastus", "westus")
+    world.clock.advance(1)
+    overtaken = False
+
+    def refuse(resource: Resource) -> BackendError | None:
+        final = Failure(code="ScopeLocked", message="Locked.", final=True)
+        return BackendError(final) if resource.region == "westus" and not overtaken else None
+
+    world.backend.refuse = refuse
+    original = world.backend.start
+
+    async def start(registry: Registry, action: Action) -> None:
+        nonlocal overtaken
+        try:
+            await original(registry, action)
+        finally:
+            if action.resource.region == "westus" and not overtaken:
+                overtaken = True
+                await world.put("eastus", "westus", description="newer")
+
+    with patch.object(world.backend, "start", start):
+        await world.settle()
+
+    assert (await world.read()).state == "Succeeded"
+
+
+async def test_a_message_given_up_before_its_commit_waits() -> None:
+    """A message that the host gives up while its request is still on its way to commit is not lost."""
+    world = World()
+    message = Message(tenant="tenant", name="demo1", visit="x", serial=1, announced_at=world.clock.now())
+
+    await reconcile.give_up(message, ports=world.ports)
+
+    assert len(world.queue.messages()) == 1

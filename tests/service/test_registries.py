@@ -126,7 +126,7 @@ async def test_patch_changes_only_what_it_names() -> None:
 @pytest.mark.parametrize(
     ("merge", "expected"),
     [
-        ({"location": "westus"}, "PrimaryLocationNotReplicated"),
+        ({"location": "westus"}, "PrimaryLocationImmutable"),
         ({"location": "westus", "replication_locations": [{"location": "westus"}]}, "PrimaryLocationImmutable"),
         ({"location": None}, "MissingField"),
         ({"name": "Other1"}, "NameMismatch"),
