@@ -39,19 +39,25 @@ def admit(
         "id": registry.id,
         "system_data": registry.system_data.as_json(),
     }
-    _raise_all([*_read_only_problems(stored, document), *_region_problems(registry, document, allowed)])
-    _raise_all(forbidden_changes(registry.spec, spec, registry.storage_configs, document.places))
+    _raise_all(
+        [
+            *_read_only_problems(stored, document),
+            *_region_problems(registry, document, allowed),
+            *forbidden_changes(registry.spec, spec, registry.storage_configs, document.places),
+        ]
+    )
     is_to_be_tried_again = registry.state in {ProvisioningState.FAILED, ProvisioningState.CANCELED}
     return None if spec == registry.spec and not is_to_be_tried_again else spec
 
 
-def admit_new(registry: Registry | None) -> None:
+def admit_new(registry: Registry | None, within: Filter) -> None:
     """Let a registry be created.
 
     Raises:
         Refusal: If there is one of this name.
     """
     if registry is not None:
+        admit_scope(registry, within)
         raise refuse(
             Code.REGISTRY_ALREADY_EXISTS,
             f"A registry named '{registry.spec.name}' exists; PUT changes it.",

@@ -54,12 +54,16 @@ def forbidden_changes(
         if region.storage_config != config:
             yield Problem(
                 Code.STORAGE_CONFIG_IMMUTABLE,
-                f"The storage accounts of '{region.location}' exist with {config.model_dump()}, which can never "
+                f"The storage accounts of '{region.location}' exist with {_told(config)}, which can never "
                 "change; write that, or remove the region, wait until it is gone, and add it again.",
                 ("replication_locations", places[region.location], "storage_config")
                 if region.location in places
                 else ("replication_locations",),
             )
+
+
+def _told(config: StorageConfig) -> str:
+    return ", ".join(f"{field} {value}" for field, value in config.model_dump(mode="json").items())
 
 
 def _flat(spec: RegistrySpec) -> dict[str, Any]:

@@ -47,6 +47,7 @@ STORAGE_ACCOUNT_TYPES = (
 
 # Control characters but tab and line ends.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_EXACT = 2**53  # larger floating-point numbers stand for several whole ones
 _FORBIDDEN_IN_TAG_KEY = "<>%&\\?/"
 
 # The rules of texts in words that every reader of JSON Schema understands.
@@ -133,6 +134,11 @@ def _tag_key(text: str) -> str:
     return text
 
 
+def _whole(given: object) -> object:
+    """Take 3.0 for 3, as JSON Schema does."""
+    return int(given) if isinstance(given, float) and given.is_integer() and abs(given) <= _EXACT else given
+
+
 def _system_owned(kind: str, instead: str) -> Callable[[object], object]:
     """Return a validator that refuses references to resources that the user made."""
 
@@ -185,7 +191,9 @@ class StorageConfig(Part):
         Field(description="The accounts' SKU.", json_schema_extra={"enum": list(STORAGE_ACCOUNT_TYPES)}),
     ] = "Standard_LRS"
     replication_count: Annotated[
-        StrictInt, Field(ge=1, le=MAX_REPLICATION_COUNT, description="How many accounts the region has.")
+        StrictInt,
+        Field(ge=1, le=MAX_REPLICATION_COUNT, description="How many accounts the region has."),
+        BeforeValidator(_whole),
     ] = 1
 
 

@@ -1,6 +1,7 @@
 """From the bytes of a request to a document: plain values, and where in the text each of them stands."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, refuse
@@ -15,6 +16,19 @@ MERGE_PATCH_TYPE = "application/merge-patch+json"
 DOCUMENT_TYPES = YAML_TYPES + JSON_TYPES
 PATCH_TYPES = (MERGE_PATCH_TYPE, *JSON_TYPES, *YAML_TYPES)
 
+_NOT_OF_THE_DOCUMENT = frozenset(
+    {
+        Code.CONCURRENT_CHANGES,
+        Code.IDEMPOTENCY_KEY_REUSED,
+        Code.INVALID_HEADER,
+        Code.INVALID_PARAMETER,
+        Code.PRECONDITION_FAILED,
+        Code.REGISTRY_ALREADY_EXISTS,
+        Code.REGISTRY_BEING_DELETED,
+        Code.REGISTRY_NAME_TAKEN,
+        Code.REGISTRY_NOT_FOUND,
+    }
+)
 _POINTS_AT_KEY = frozenset({Code.UNKNOWN_FIELD, Code.INVALID_TAG})
 
 
@@ -38,6 +52,14 @@ class Document:
         places = self.places()
         return Refusal(*(_locate(problem, places) for problem in refusal.problems))
 
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Give every refusal of the document within the block its places."""
+        try:
+            yield
+        except Refusal as refusal:
+            raise self.locate(refusal) from None
+
 
 def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMENT_TYPES) -> Document:
     """Parse a request's body as its Content-Type says; without one it is YAML.
@@ -52,7 +74,7 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
             f"'{media_type}' is not a type that is taken here; send Content-Type: {' or Content-Type: '.join(types)}.",
         )
     if not body:
-        if "chunked" in headers.get("transfer-encoding", "").lower():
+        if "content-length" not in headers:
             # The Functions host hands a body without a length to the app as an empty one (azure-functions-host#4926).
             raise refuse(Code.LENGTH_REQUIRED, "Send the document with a Content-Length header, not in chunks.")
         raise refuse(Code.INVALID_DOCUMENT, "The request has no document in its body.")
@@ -101,7 +123,7 @@ def _decode(body: bytes) -> str:
 
 
 def _locate(problem: Problem, places: Places) -> Problem:
-    if problem.line is not None:
+    if problem.line is not None or problem.code in _NOT_OF_THE_DOCUMENT:
         return problem
     path = problem.path
     if path in places.keys and (problem.code in _POINTS_AT_KEY or not is_unicode(str(path[-1]))):

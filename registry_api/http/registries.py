@@ -7,9 +7,9 @@ from registry_api.bootstrap import App
 from registry_api.domain import regions
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
-from registry_api.domain.validation import ValidDocument, validate
+from registry_api.domain.validation import validate
 from registry_api.http import documents, parameters, render
-from registry_api.http.bodies import PlanBody, RegionList, RegistryPage
+from registry_api.http.bodies import RegionList, RegistryPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
 from registry_api.http.messages import Answer, Request
 from registry_api.service import planning, registries
@@ -21,27 +21,31 @@ RETRY_AFTER_SECONDS = 1
 async def create_registry(request: Request, app: App) -> Answer:
     """Create a registry that does not exist yet."""
     intent = _intent(request, app)
-    outcome = await registries.create(
-        _valid_document(request, None),
-        parameters.scope_of(request, app),
-        intent,
-        idempotency_key=parameters.idempotency_key_of(request),
-        allowed=app.settings.allowed,
-        ports=app.ports,
-    )
+    document = documents.read(request.body, request.headers)
+    with document.locating():
+        outcome = await registries.create(
+            validate(document.value),
+            parameters.scope_of(request, app),
+            intent,
+            idempotency_key=parameters.idempotency_key_of(request),
+            allowed=app.settings.allowed,
+            ports=app.ports,
+        )
     return _written(request, outcome, intent)
 
 
 async def put_registry(request: Request, app: App) -> Answer:
     """Create a registry, or change it to be as the document says."""
     intent = _intent(request, app)
-    outcome = await registries.put(
-        _valid_document(request, request.path["name"]),
-        parameters.scope_of(request, app),
-        intent,
-        allowed=app.settings.allowed,
-        ports=app.ports,
-    )
+    document = documents.read(request.body, request.headers)
+    with document.locating():
+        outcome = await registries.put(
+            validate(document.value, request.path["name"]),
+            parameters.scope_of(request, app),
+            intent,
+            allowed=app.settings.allowed,
+            ports=app.ports,
+        )
     return _written(request, outcome, intent)
 
 
@@ -49,12 +53,10 @@ async def patch_registry(request: Request, app: App) -> Answer:
     """Change some fields of a registry, by a JSON merge patch (RFC 7396) of its document."""
     intent = _intent(request, app)
     document = documents.read(request.body, request.headers, documents.PATCH_TYPES)
-    try:
+    with document.locating():
         outcome = await registries.patch(
             request.path["name"], document.value, intent, allowed=app.settings.allowed, ports=app.ports
         )
-    except Refusal as refusal:
-        raise document.locate(refusal) from None
     return _written(request, outcome, intent)
 
 
@@ -107,21 +109,16 @@ async def plan_registry(request: Request, app: App) -> Answer:
     caller = authenticate(app.everybody)
     document = documents.read(request.body, request.headers)
     try:
-        valid = validate(document.value, request.path["name"])
-    except Refusal as refusal:
-        problems = document.locate(refusal).problems
-        return Answer(
-            HTTPStatus.OK,
-            PlanBody(changes=[], actions=[], problems=[render.problem_body(problem) for problem in problems]),
+        preview = await planning.preview(
+            validate(document.value, request.path["name"]),
+            parameters.scope_of(request, app),
+            caller=caller,
+            within=parameters.within(request),
+            allowed=app.settings.allowed,
+            ports=app.ports,
         )
-    preview = await planning.preview(
-        valid,
-        parameters.scope_of(request, app),
-        caller=caller,
-        within=parameters.within(request),
-        allowed=app.settings.allowed,
-        ports=app.ports,
-    )
+    except Refusal as refusal:
+        preview = planning.Preview(problems=document.locate(refusal).problems)
     return Answer(HTTPStatus.OK, render.plan_body(preview))
 
 
@@ -143,14 +140,6 @@ def _intent(request: Request, app: App) -> Intent:
         traceparent=parameters.traceparent_of(request),
         validate_only=parameters.validate_only(request),
     )
-
-
-def _valid_document(request: Request, name: str | None) -> ValidDocument:
-    document = documents.read(request.body, request.headers)
-    try:
-        return validate(document.value, name)
-    except Refusal as refusal:
-        raise document.locate(refusal) from None
 
 
 def _written(request: Request, outcome: Outcome, intent: Intent) -> Answer:

@@ -9,6 +9,7 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 
@@ -90,10 +91,22 @@ def _request(req: func.HttpRequest) -> Request:
         method=req.method,
         base_url=f"{address[0]}/{PREFIX}",
         path=req.route_params,
-        query=req.params,
+        query=_query(req.url),
         headers=req.headers,
         body=req.get_body(),
     )
+
+
+def _query(url: str) -> dict[str, str]:
+    """Return the query, repeated values joined by commas as the host does, but with those that the host drops.
+
+    It hands no parameter without a value to the app (azure-functions-host, GrpcMessageConversionExtensions), and a
+    request whose `validate_only=` is not seen would be carried out.
+    """
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
 def _encode(answer: Answer, asked: Mapping[str, str]) -> func.HttpResponse:

@@ -108,7 +108,7 @@ ROUTES = (
         "registries",
         registries.create_registry,
         {201: _REGISTRY},
-        (*_ANY, *_WRITE, Code.REGISTRY_ALREADY_EXISTS, Code.IDEMPOTENCY_KEY_REUSED),
+        (*_ANY, *_WRITE, Code.REGISTRY_ALREADY_EXISTS, Code.REGISTRY_NAME_TAKEN, Code.IDEMPOTENCY_KEY_REUSED),
         _WRITE_QUERY,
         (*parameters.CONDITIONS, parameters.IDEMPOTENCY_KEY),
         Takes.DOCUMENT,

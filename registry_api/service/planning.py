@@ -9,7 +9,7 @@ from registry_api.domain.changes import Change, changes
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, last_seen, plan
-from registry_api.domain.problems import Problem, Refusal
+from registry_api.domain.problems import Problem
 from registry_api.domain.registry import Caller, RegistryKey, Scope, Visit
 from registry_api.domain.validation import ValidDocument
 from registry_api.service.ports import Ports
@@ -34,16 +34,17 @@ async def preview(
     allowed: frozenset[str] | None = None,
     ports: Ports,
 ) -> Preview:
-    """Return what a PUT of a document would do."""
+    """Return what a PUT of a document would do.
+
+    Raises:
+        Refusal: With everything that speaks against it.
+    """
     key = RegistryKey.of(caller.tenant, document.spec.name)
     stored = await ports.store.read(key)
     registry = stored.registry if stored else None
-    try:
-        if registry is not None:
-            admit_scope(registry, within)
-        spec = admit(registry, document, registry.scope if registry else scope, allowed)
-    except Refusal as refusal:
-        return Preview(problems=refusal.problems)
+    if registry is not None:
+        admit_scope(registry, within)
+    spec = admit(registry, document, registry.scope if registry else scope, allowed)
     now = ports.clock.now()
     acceptance = Acceptance(
         caller, now, ports.ids.operation_id(key, now), Visit(token=ports.ids.visit_token(), due=now)

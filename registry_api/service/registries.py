@@ -42,7 +42,7 @@ async def create(
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
-        admit_new(registry)
+        admit_new(registry, intent.within)
         admit(None, document, scope, allowed)
         return lifecycle.create(document.spec, scope, acceptance)
 

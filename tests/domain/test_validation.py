@@ -240,3 +240,10 @@ def test_what_is_stored_stays_readable_when_rules_change() -> None:
     assert RegistrySpec.model_validate_json(text, context=STORED).region_names == ("eastus", "atlantis", "eastus2")
     with pytest.raises(ValueError, match="atlantis"):
         RegistrySpec.model_validate_json(text)
+
+
+def test_a_whole_number_may_have_a_decimal_point() -> None:
+    """3.0 is a whole number, as in JSON Schema."""
+    regions = [{"location": "eastus", "storage_config": {"replication_count": 3.0}}]
+
+    assert spec_of(replication_locations=regions).replication_locations[0].storage_config.replication_count == 3

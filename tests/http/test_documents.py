@@ -155,8 +155,9 @@ def test_a_byte_order_mark_is_no_content() -> None:
 
 
 def test_a_body_is_needed() -> None:
-    """No body is an error, and a body in chunks, which the host does not pass on, has its own."""
-    assert refused(b"", YAML).code == "InvalidDocument"
+    """No body is an error, and a body without a length, which the host does not pass on, has its own."""
+    assert refused(b"", {**YAML, "content-length": "0"}).code == "InvalidDocument"
+    assert refused(b"", YAML).code == "LengthRequired"
     assert refused(b"", {**YAML, "transfer-encoding": "chunked"}).code == "LengthRequired"
 
 

@@ -451,14 +451,12 @@ async def test_a_plan_of_something_new_makes_everything() -> None:
 
 
 async def test_a_plan_tells_what_speaks_against_it() -> None:
-    """A plan for a change that is not allowed has no actions but the problems."""
+    """A plan for a change that is not allowed is refused with the reasons."""
     world = World()
     await world.put("eastus")
 
-    preview = await planning.preview(document("westus"), SCOPE, caller=ADA, ports=world.ports)
-
-    assert [problem.code for problem in preview.problems] == ["PrimaryLocationImmutable"]
-    assert preview.actions == ()
+    with pytest.raises(Refusal, match="PrimaryLocationImmutable"):
+        await planning.preview(document("westus"), SCOPE, caller=ADA, ports=world.ports)
 
 
 @pytest.mark.parametrize("request_again", ["put", "delete", "retry"])
