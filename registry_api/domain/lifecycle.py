@@ -34,7 +34,7 @@ _TOLD_ACTIONS = 3
 
 
 def visit_delay(number: int) -> timedelta:
-    """Return how long after visit `number` of a generation the next one follows."""
+    """Return how long after visit `number` for a request the next one follows."""
     return _VISIT_DELAYS[min(number, len(_VISIT_DELAYS) - 1)]
 
 

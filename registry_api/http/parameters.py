@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from registry_api.bootstrap import App
 from registry_api.domain import regions
@@ -136,12 +137,11 @@ def top_of(request: Request) -> int:
 
 def filter_of(request: Request) -> Filter:
     """Return which registries the caller wants to see."""
-    return Filter(
+    return replace(
+        within(request),
         location=_location(request.query.get("location")),
         state=_state(request.query.get("state")),
         tag=_tag(request.query.get("tag")),
-        subscription_id=_scope_part(request, SUBSCRIPTION.name),
-        resource_group=_scope_part(request, RESOURCE_GROUP.name),
     )
 
 

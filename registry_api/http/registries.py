@@ -106,14 +106,13 @@ async def reconcile_registry(request: Request, app: App) -> Answer:
 
 async def plan_registry(request: Request, app: App) -> Answer:
     """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
-    caller = authenticate(app.everybody)
+    intent = Intent(authenticate(app.everybody), within=parameters.within(request))
     document = documents.read(request.body, request.headers)
     try:
         preview = await planning.preview(
             validate(document.value, request.path["name"]),
             parameters.scope_of(request, app),
-            caller=caller,
-            within=parameters.within(request),
+            intent,
             allowed=app.settings.allowed,
             ports=app.ports,
         )

@@ -71,6 +71,14 @@ async def put(
         Refusal: If what is stored speaks against it; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
+    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
+    return await change(key, intent, put_decision(document, scope, intent, allowed), ports)
+
+
+def put_decision(
+    document: ValidDocument, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None
+) -> Decision:
+    """Return what a PUT decides; its plan decides the same."""
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
@@ -81,8 +89,7 @@ async def put(
         spec = admit(registry, document, registry.scope, allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
-    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
-    return await change(key, intent, decide, ports)
+    return decide
 
 
 async def patch(

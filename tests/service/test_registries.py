@@ -425,11 +425,11 @@ async def test_after_an_apply_the_plan_is_empty(before: list[str], after: list[s
     await world.settle()
     wanted = document(before[0], *[region for region in after if region != before[0]])
 
-    planned = await planning.preview(wanted, SCOPE, caller=ADA, ports=world.ports)
+    planned = await planning.preview(wanted, SCOPE, Intent(ADA), ports=world.ports)
     world.backend.calls.clear()
     await registries.put(wanted, SCOPE, Intent(ADA), ports=world.ports)
     await world.settle()
-    empty = await planning.preview(wanted, SCOPE, caller=ADA, ports=world.ports)
+    empty = await planning.preview(wanted, SCOPE, Intent(ADA), ports=world.ports)
 
     told = {(action.verb, action.resource.kind.value, action.resource.region) for action in planned.actions}
     assert told == {(verb, str(kind), region) for verb, kind, region in world.backend.calls}
@@ -439,7 +439,7 @@ async def test_after_an_apply_the_plan_is_empty(before: list[str], after: list[s
 async def test_a_plan_of_something_new_makes_everything() -> None:
     """The plan for a registry that does not exist makes all of it, and writes nothing."""
     world = World()
-    preview = await planning.preview(document("eastus", "westus"), SCOPE, caller=ADA, ports=world.ports)
+    preview = await planning.preview(document("eastus", "westus"), SCOPE, Intent(ADA), ports=world.ports)
 
     assert {(action.verb, action.resource.region) for action in preview.actions} == {
         ("Create", "eastus"),
@@ -456,7 +456,7 @@ async def test_a_plan_tells_what_speaks_against_it() -> None:
     await world.put("eastus")
 
     with pytest.raises(Refusal, match="PrimaryLocationImmutable"):
-        await planning.preview(document("westus"), SCOPE, caller=ADA, ports=world.ports)
+        await planning.preview(document("westus"), SCOPE, Intent(ADA), ports=world.ports)
 
 
 @pytest.mark.parametrize("request_again", ["put", "delete", "retry"])
