@@ -82,7 +82,7 @@ class Settings(BaseModel):
         Field(
             alias="REGISTRY_SIGNING_KEY",
             repr=False,
-            description="Signs the continuations of lists; empty takes the storage account's key.",
+            description="Seals the continuations of lists; empty takes the storage account's key.",
         ),
     ] = ""
     tenant: Annotated[

@@ -1,56 +1,69 @@
 """Whether a valid document may take the place of what is stored. Pure: what is stored was read before."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
-from registry_api.domain import regions
-from registry_api.domain.changes import forbidden_changes, immutable_location
+from registry_api.domain.changes import forbidden_changes
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, Scope
 from registry_api.domain.spec import RegistrySpec
-from registry_api.domain.validation import ValidDocument
+from registry_api.domain.validation import Draft
 
 
-def admit(
-    registry: Registry | None, document: ValidDocument, scope: Scope, allowed: frozenset[str] | None = None
-) -> RegistrySpec | None:
-    """Return the spec to store, or None when the document changes nothing.
+def admit_creation(document: Draft, scope: Scope, allowed: frozenset[str] | None = None) -> RegistrySpec:
+    """Return the spec of a new registry.
 
     Args:
-        registry: What is stored under the document's name.
         document: What the caller wants.
-        scope: The subscription and resource group that the registry has or is to have.
-        allowed: The regions that new ones must be of; None allows all. A region that is there may stay.
+        scope: The subscription and resource group that the registry is to have.
+        allowed: The regions that it may be in; None allows all.
 
     Raises:
         Refusal: With every reason why not.
     """
-    if registry is None:
-        _raise_all([*_read_only_problems(_read_only_of(scope), document), *_region_problems(None, document, allowed)])
-        return document.spec
+    return _valid(
+        document,
+        document.problems,
+        _read_only_problems(_read_only_of(scope), document),
+        _region_problems((), document, allowed),
+    )
+
+
+def admit_change(registry: Registry, document: Draft, allowed: frozenset[str] | None = None) -> RegistrySpec | None:
+    """Return the spec to store in place of a registry's, or None when the document changes nothing.
+
+    Args:
+        registry: What is stored under the document's name.
+        document: What the caller wants.
+        allowed: The regions that new ones must be of; None allows all. A region that is there may stay.
+
+    Raises:
+        Refusal: With every reason why not: those of the document by itself, and those of what is stored.
+    """
     if registry.state is ProvisioningState.DELETING:
         raise refuse(
             Code.REGISTRY_BEING_DELETED,
             f"'{registry.spec.name}' is being deleted; follow operation '{registry.operation.id}' and try again.",
         )
-    spec = document.spec.model_copy(update={"name": registry.spec.name})
     stored = {
         **_read_only_of(registry.scope),
         "id": registry.id,
         "system_data": registry.system_data.as_json(),
     }
-    _raise_all(
-        [
-            *_read_only_problems(stored, document),
-            *_region_problems(registry, document, allowed),
-            *forbidden_changes(registry.spec, spec, registry.storage_configs, document.places),
-        ]
-    )
+    spec = _valid(
+        document,
+        # Of a registry that exists, this is told as the change that it is.
+        (problem for problem in document.problems if problem.code is not Code.PRIMARY_LOCATION_NOT_REPLICATED),
+        _read_only_problems(stored, document),
+        _region_problems(registry.spec.region_names, document, allowed),
+        forbidden_changes(registry.spec, document, registry.storage_configs),
+    ).model_copy(update={"name": registry.spec.name})
     is_to_be_tried_again = registry.state in {ProvisioningState.FAILED, ProvisioningState.CANCELED}
     return None if spec == registry.spec and not is_to_be_tried_again else spec
 
 
-def admit_new(registry: Registry | None, within: Filter) -> None:
+def admit_absence(registry: Registry | None, within: Filter) -> None:
     """Let a registry be created.
 
     Raises:
@@ -80,17 +93,6 @@ def admit_scope(registry: Registry, within: Filter) -> None:
         )
 
 
-def admit_location(registry: Registry, given: object) -> None:
-    """Let a registry's primary location be what a patch leaves, before the rest of the result is looked at.
-
-    Raises:
-        Refusal: If it is another region.
-    """
-    region = regions.find(given) if isinstance(given, str) else None
-    if region is not None and region.name != registry.spec.location:
-        raise Refusal(immutable_location(registry.spec.location, region.name))
-
-
 def admit_delete(registry: Registry) -> bool:
     """Tell whether a registry is to be deleted now; not when it is on its way out already.
 
@@ -112,7 +114,7 @@ def _read_only_of(scope: Scope) -> dict[str, object]:
     return {"subscription_id": scope.subscription_id, "resource_group": scope.resource_group}
 
 
-def _read_only_problems(stored: dict[str, object], document: ValidDocument) -> Iterator[Problem]:
+def _read_only_problems(stored: dict[str, object], document: Draft) -> Iterator[Problem]:
     for field, given in document.read_only.items():
         if given != stored.get(field):
             yield Problem(
@@ -122,14 +124,11 @@ def _read_only_problems(stored: dict[str, object], document: ValidDocument) -> I
             )
 
 
-def _region_problems(
-    registry: Registry | None, document: ValidDocument, allowed: frozenset[str] | None
-) -> Iterator[Problem]:
+def _region_problems(there: Collection[str], document: Draft, allowed: frozenset[str] | None) -> Iterator[Problem]:
     if allowed is None:
         return
-    there = set(registry.spec.region_names) if registry else set()
-    for region in document.spec.region_names:
-        if region not in allowed | there:
+    for region in dict.fromkeys([*filter(None, [document.location]), *document.storage_configs]):
+        if region not in allowed and region not in there:
             place = document.places.get(region)
             yield Problem(
                 Code.LOCATION_NOT_SUPPORTED,
@@ -138,6 +137,8 @@ def _region_problems(
             )
 
 
-def _raise_all(problems: Iterable[Problem]) -> None:
-    if found := tuple(problems):
+def _valid(document: Draft, *problems: Iterable[Problem]) -> RegistrySpec:
+    """Return the document's spec, unless there are problems."""
+    if found := [*chain(*problems)]:
         raise Refusal(*found)
+    return document.spec

@@ -6,6 +6,7 @@ from typing import Any
 
 from registry_api.domain.problems import Code, Problem, write_path
 from registry_api.domain.spec import RegistrySpec, StorageConfig
+from registry_api.domain.validation import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +28,36 @@ def changes(old: RegistrySpec | None, new: RegistrySpec) -> tuple[Change, ...]:
     )
 
 
-def immutable_location(old: str, new: str) -> Problem:
-    """Return the problem of a primary location that is to be another region."""
-    return Problem(
-        Code.PRIMARY_LOCATION_IMMUTABLE,
-        f"The primary location is '{old}' and can never change, also not to '{new}'; make another registry for that.",
-        ("location",),
-    )
-
-
-def forbidden_changes(
-    old: RegistrySpec, new: RegistrySpec, existing: Mapping[str, StorageConfig], places: Mapping[str, int]
-) -> Iterator[Problem]:
+def forbidden_changes(old: RegistrySpec, new: Draft, existing: Mapping[str, StorageConfig]) -> Iterator[Problem]:
     """Yield a problem for every change that the registry's lifetime does not allow.
 
     Args:
         old: The spec that is stored.
-        new: The spec that is asked for.
+        new: The document that is to take its place.
         existing: How the storage accounts of each region were made, of regions on their way out as well.
-        places: Where the caller's document lists each region.
     """
-    if new.location != old.location:
-        yield immutable_location(old.location, new.location)
-    for region in new.replication_locations:
-        config = existing.get(region.location, region.storage_config)
-        if region.storage_config != config:
+    if new.location is not None and new.location != old.location:
+        yield Problem(
+            Code.PRIMARY_LOCATION_IMMUTABLE,
+            f"The primary location is '{old.location}' and can never change, also not to '{new.location}'; "
+            "make another registry for that.",
+            ("location",),
+        )
+    elif any(problem.code is Code.PRIMARY_LOCATION_NOT_REPLICATED for problem in new.problems):
+        yield Problem(
+            Code.PRIMARY_LOCATION_IMMUTABLE,
+            f"'replication_locations' must contain the primary location '{old.location}', which can never be removed.",
+            ("replication_locations",),
+        )
+    for region, config in new.storage_configs.items():
+        made = existing.get(region)
+        if config is not None and made is not None and config != made:
             yield Problem(
                 Code.STORAGE_CONFIG_IMMUTABLE,
-                f"The storage accounts of '{region.location}' exist with {_told(config)}, which can never "
+                f"The storage accounts of '{region}' exist with {_told(made)}, which can never "
                 "change; write that, or remove the region, wait until it is gone, and add it again.",
-                ("replication_locations", places[region.location], "storage_config")
-                if region.location in places
+                ("replication_locations", new.places[region], "storage_config")
+                if region in new.places
                 else ("replication_locations",),
             )
 

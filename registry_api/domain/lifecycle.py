@@ -351,7 +351,8 @@ def _with_steps(registry: Registry) -> Registry:
     done = sum(resource.state is ResourceState.READY for resource in registry.resources if not registry.deleting)
     gone_regions = sum(step.state is None for step in steps)
     total = len(registry.resources) + gone_regions
-    percent = 100 * (done + gone_regions) // total if total else 0
+    is_begun = registry.operation.status is not OperationStatus.NOT_STARTED
+    percent = 100 * (done + gone_regions) // total if total and is_begun else 0
     operation = registry.operation.model_copy(update={"steps": tuple(steps), "percent_complete": min(percent, 99)})
     return registry.model_copy(update={"operation": operation})
 

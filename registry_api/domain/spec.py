@@ -275,3 +275,8 @@ class RegistrySpec(Part):
     def region_names(self) -> tuple[str, ...]:
         """Return the names of all regions, the primary one first."""
         return tuple(region.location for region in self.replication_locations)
+
+    @property
+    def storage_configs(self) -> dict[str, StorageConfig]:
+        """Return how the storage accounts of each region are to be made."""
+        return {region.location: region.storage_config for region in self.replication_locations}

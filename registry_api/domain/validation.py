@@ -1,14 +1,14 @@
 """From what a caller sent to a spec, or to every problem of it at once."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from registry_api.domain import regions
-from registry_api.domain.names import key_of
+from registry_api.domain.names import is_registry_name, key_of
 from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, quote, write_path
 from registry_api.domain.spec import (
     MAX_REGIONS,
@@ -48,26 +48,41 @@ _TYPE_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class ValidDocument:
-    """A document that breaks no rule of its own; what is stored may still speak against it."""
+class Draft:
+    """What a document says, as far as it can be understood, and everything that is wrong with it by itself.
 
-    spec: RegistrySpec
-    read_only: Mapping[str, Any]
-    places: Mapping[str, int]  # where the document lists each region
+    What is stored may still speak against it, also where other parts of it are wrong.
+    """
+
+    problems: Sequence[Problem]
+    name: str | None = None  # of the registry, if it can be one
+    location: str | None = None
+    storage_configs: Mapping[str, StorageConfig | None] = field(default_factory=dict)  # by region; None if it is wrong
+    places: Mapping[str, int] = field(default_factory=dict)  # where the document lists each region
+    read_only: Mapping[str, Any] = field(default_factory=dict)
+    whole: RegistrySpec | None = None
+
+    @property
+    def spec(self) -> RegistrySpec:
+        """Return the spec.
+
+        Raises:
+            Refusal: With every problem of the document.
+        """
+        if self.problems or self.whole is None:
+            raise Refusal(*self.problems)
+        return self.whole
 
 
-def validate(document: object, name: str | None = None) -> ValidDocument:
-    """Return the spec that a document describes.
+def examine(document: object, name: str | None = None) -> Draft:
+    """Return what a document says.
 
     Args:
         document: What the caller sent, parsed: mappings, lists, strings, numbers, booleans and None.
         name: The name in the request's path. The document may leave its own name out or must agree.
-
-    Raises:
-        Refusal: With every problem of the document.
     """
     if not isinstance(document, dict):
-        raise Refusal(Problem(Code.INVALID_DOCUMENT, "The document must be a mapping of field names to values."))
+        return Draft([Problem(Code.INVALID_DOCUMENT, "The document must be a mapping of field names to values.")])
     problems: list[Problem] = []
     fields = _without_broken_keys(
         {key: value for key, value in document.items() if key not in IGNORED | READ_ONLY}, (), problems
@@ -77,15 +92,21 @@ def validate(document: object, name: str | None = None) -> ValidDocument:
         fields["name"] = name
     problems += _count_problems(fields)
     problems += _location_problems(fields)
+    whole = None
     try:
-        spec = RegistrySpec.model_validate(fields)
+        whole = RegistrySpec.model_validate(fields)
     except ValidationError as error:
-        raise Refusal(*_in_order([*_field_problems(error), *problems], document)) from None
-    if problems:
-        raise Refusal(*_in_order(problems, document))
-    given = fields.get("replication_locations") or ()
-    places = {regions.normalise(item["location"]): index for index, item in enumerate(given)}
-    return ValidDocument(spec, {key: value for key, value in document.items() if key in READ_ONLY}, places)
+        problems += _field_problems(error)
+    places = _places(fields)
+    return Draft(
+        problems,
+        name=fields["name"] if _is_name(fields.get("name")) else None,
+        location=_region_of(fields.get("location")),
+        storage_configs=whole.storage_configs if whole else _storage_configs(fields, places),
+        places=places,
+        read_only={name: value for name, value in document.items() if name in READ_ONLY and value is not None},
+        whole=whole,
+    )
 
 
 def _without_broken_keys(given: Any, path: Path, problems: list[Problem]) -> Any:
@@ -119,10 +140,10 @@ def _name_mismatch(written: object, name: str) -> Iterator[Problem]:
 
 def _count_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
     """Count items here: the model would stop at the first one too many, or not count at all if one is not valid."""
-    for field, kind, most in (("tags", dict, MAX_TAGS), ("replication_locations", list, MAX_REGIONS)):
-        given = fields.get(field)
+    for name, kind, most in (("tags", dict, MAX_TAGS), ("replication_locations", list, MAX_REGIONS)):
+        given = fields.get(name)
         if isinstance(given, kind) and len(given) > most:
-            yield Problem(Code.TOO_MANY_ITEMS, f"'{field}' may have at most {most} items, not {len(given)}.", (field,))
+            yield Problem(Code.TOO_MANY_ITEMS, f"'{name}' may have at most {most} items, not {len(given)}.", (name,))
 
 
 def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
@@ -149,9 +170,32 @@ def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
     if primary is not None and primary not in first_at and not unreadable:
         yield Problem(
             Code.PRIMARY_LOCATION_NOT_REPLICATED,
-            f"must contain the primary location '{primary}'; or leave the field out to have that region alone.",
+            f"'replication_locations' must contain the primary location '{primary}', or be left out to have it alone.",
             ("replication_locations",),
         )
+
+
+def _places(fields: Mapping[str, Any]) -> dict[str, int]:
+    given = fields.get("replication_locations")
+    listed = given if isinstance(given, list) else ()
+    regions_of_items = [_region_of(item.get("location")) if isinstance(item, dict) else None for item in listed]
+    return {region: index for index, region in reversed([*enumerate(regions_of_items)]) if region is not None}
+
+
+def _storage_configs(fields: Mapping[str, Any], places: Mapping[str, int]) -> dict[str, StorageConfig | None]:
+    """Return what can be understood of the regions of a document that is wrong somewhere."""
+    return {region: _storage_config(fields["replication_locations"][index]) for region, index in places.items()}
+
+
+def _storage_config(item: Any) -> StorageConfig | None:
+    try:
+        return ReplicationLocation.model_validate(item).storage_config
+    except ValidationError:
+        return None
+
+
+def _is_name(given: object) -> bool:
+    return isinstance(given, str) and is_registry_name(given)
 
 
 def _region_of(spelling: object) -> str | None:
@@ -206,15 +250,3 @@ def _known_fields(parent: Path) -> Iterable[str]:
     if not parent:
         return RegistrySpec.model_fields
     return parts.get(parent[-1], ReplicationLocation).model_fields
-
-
-def _in_order(problems: Iterable[Problem], document: dict[str, Any]) -> list[Problem]:
-    """Sort problems as the document is read: by field, then by index."""
-    order = {key: index for index, key in enumerate(document)}
-    return sorted(
-        problems,
-        key=lambda problem: [
-            (order.get(step, len(order)), "") if isinstance(step, str) and depth == 0 else (-1, str(step).zfill(9))
-            for depth, step in enumerate(problem.path)
-        ],
-    )

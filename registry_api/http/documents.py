@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 
-from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, refuse
+from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, quote, refuse
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -15,6 +16,8 @@ JSON_TYPES = ("application/json",)
 MERGE_PATCH_TYPE = "application/merge-patch+json"
 DOCUMENT_TYPES = YAML_TYPES + JSON_TYPES
 PATCH_TYPES = (MERGE_PATCH_TYPE, *JSON_TYPES, *YAML_TYPES)
+
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 _NOT_OF_THE_DOCUMENT = frozenset(
     {
@@ -48,9 +51,10 @@ class Document:
     places: Callable[[], Places]
 
     def locate(self, refusal: Refusal) -> Refusal:
-        """Return the same refusal with the place in the text of every problem."""
+        """Return the same refusal with the place in the text of every problem, in the order of the text."""
         places = self.places()
-        return Refusal(*(_locate(problem, places) for problem in refusal.problems))
+        located = (_locate(problem, places) for problem in refusal.problems)
+        return Refusal(*sorted(located, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
     @contextmanager
     def locating(self) -> Iterator[None]:
@@ -71,7 +75,13 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
     if media_type not in types:
         raise refuse(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"'{media_type}' is not a type that is taken here; send Content-Type: {' or Content-Type: '.join(types)}.",
+            f"{quote(media_type)} is not a type that is taken here; "
+            f"send Content-Type: {' or Content-Type: '.join(types)}.",
+        )
+    if (charset := _charset(headers)) not in _CHARSETS:
+        raise refuse(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"{quote(charset)} is not a charset that is taken here; send Content-Type: {media_type}; charset=utf-8.",
         )
     if not body:
         if "content-length" not in headers:
@@ -112,6 +122,12 @@ def unparsable(message: str, line: int | None = None, column: int | None = None)
 def line_and_column(text: str, position: int) -> tuple[int, int]:
     """Return the place, both from 1, of a position in a text."""
     return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+
+
+def _charset(headers: Mapping[str, str]) -> str:
+    message = Message()
+    message["content-type"] = headers.get("content-type", "")
+    return message.get_content_charset(_CHARSETS[0])
 
 
 def _decode(body: bytes) -> str:

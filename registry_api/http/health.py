@@ -10,8 +10,8 @@ from registry_api.http.bodies import HealthBody, ReadinessBody
 from registry_api.http.messages import Answer, Request
 from registry_api.service.ports import StorageUnavailable
 
-_OK = "ok"
-_UNAVAILABLE = "unavailable"
+OK = "ok"
+UNAVAILABLE = "unavailable"
 
 
 async def get_health(request: Request, app: App) -> Answer:
@@ -26,9 +26,9 @@ async def get_readiness(request: Request, app: App) -> Answer:
     table, queue = await asyncio.gather(
         _state_of(app.ports.store.read(RegistryKey.of("", "health"))), _state_of(app.ports.queue.check())
     )
-    if table == queue == _OK:
-        return Answer(HTTPStatus.OK, ReadinessBody(status=_OK, table=table, queue=queue))
-    body = ReadinessBody(status=_UNAVAILABLE, table=table, queue=queue)
+    if table == queue == OK:
+        return Answer(HTTPStatus.OK, ReadinessBody(status=OK, table=table, queue=queue))
+    body = ReadinessBody(status=UNAVAILABLE, table=table, queue=queue)
     return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body)
 
 
@@ -36,5 +36,5 @@ async def _state_of(call: Awaitable[object]) -> str:
     try:
         await call
     except StorageUnavailable:
-        return _UNAVAILABLE
-    return _OK
+        return UNAVAILABLE
+    return OK

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from registry_api.access.identity import authenticate
 from registry_api.bootstrap import App
+from registry_api.domain.names import key_of
 from registry_api.http import parameters, render
 from registry_api.http.bodies import OperationPage, RevisionPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
@@ -30,10 +31,11 @@ async def cancel_operation(request: Request, app: App) -> Answer:
 async def list_operations(request: Request, app: App) -> Answer:
     """Read the operations of a registry, the newest first, also when it is gone."""
     caller, name = authenticate(app.everybody), request.path["name"]
-    top, continuation = parameters.top_of(request), open_continuation(request, app)
+    listed = f"operations of {key_of(name)}"
+    top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
     with resuming(continuation):
         page = await history.list_operations(name, top, continuation, caller=caller, store=app.ports.store)
-    following = next_link(page.continuation, request, app, f"registries/{name}/operations")
+    following = next_link(page.continuation, request, app, listed, f"registries/{name}/operations")
     return Answer(
         HTTPStatus.OK, OperationPage(value=[render.operation_body(operation) for operation in page.items], **following)
     )
@@ -42,10 +44,11 @@ async def list_operations(request: Request, app: App) -> Answer:
 async def list_revisions(request: Request, app: App) -> Answer:
     """Read every spec that was accepted for a registry, the newest first, each with what it changed."""
     caller, name = authenticate(app.everybody), request.path["name"]
-    top, continuation = parameters.top_of(request), open_continuation(request, app)
+    listed = f"revisions of {key_of(name)}"
+    top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
     with resuming(continuation):
         page = await history.list_revisions(name, top, continuation, caller=caller, store=app.ports.store)
-    following = next_link(page.continuation, request, app, f"registries/{name}/revisions")
+    following = next_link(page.continuation, request, app, listed, f"registries/{name}/revisions")
     return Answer(
         HTTPStatus.OK, RevisionPage(value=[render.revision_body(revision) for revision in page.items], **following)
     )

@@ -14,6 +14,7 @@ from registry_api.domain import names
 from registry_api.domain.problems import Code
 from registry_api.http import bodies, documents, pages, schema
 from registry_api.http.errors import error_answer, status_of
+from registry_api.http.examples import answer_examples
 from registry_api.http.messages import Parameter
 from registry_api.http.routes import PREFIX, ROUTES, Content, Route, Takes
 from registry_api.http.samples import SAMPLES
@@ -39,7 +40,9 @@ _PATH_PARAMETERS = {
     "file": Parameter("file", "The file's name.", {"type": "string", "enum": list(pages.ASSETS)}),
 }
 _CLIENT_REQUEST_ID = Parameter(
-    "x-ms-client-request-id", "A name for the request; the answer repeats it.", {"type": "string"}
+    "x-ms-client-request-id",
+    "A name for the request; the answer repeats it, if it is 1 to 128 visible ASCII characters.",
+    {"type": "string"},
 )
 _TRACEPARENT = Parameter(
     "traceparent", "The trace that the request belongs to (W3C Trace Context).", {"type": "string"}
@@ -168,7 +171,8 @@ def _response(route: Route, status: int, content: Content) -> Schema:
         "headers": _header_refs(_headers(route, status, content)),
     }
     if isinstance(content, type):
-        response["content"] = {pages.JSON: {"schema": _ref(content)}}
+        example = answer_examples()[content][status].model_dump(mode="json", exclude_unset=True)
+        response["content"] = {pages.JSON: {"schema": _ref(content), "example": example}}
     elif content is not None:
         whole = {"type": "object"} if content[0] in {pages.JSON, pages.JSON_SCHEMA} else {"type": "string"}
         response["content"] = {media_type: {"schema": whole} for media_type in content}

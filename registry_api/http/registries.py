@@ -7,7 +7,7 @@ from registry_api.bootstrap import App
 from registry_api.domain import regions
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
-from registry_api.domain.validation import validate
+from registry_api.domain.validation import examine
 from registry_api.http import documents, parameters, render
 from registry_api.http.bodies import RegionList, RegistryPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
@@ -24,7 +24,7 @@ async def create_registry(request: Request, app: App) -> Answer:
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.create(
-            validate(document.value),
+            examine(document.value),
             parameters.scope_of(request, app),
             intent,
             idempotency_key=parameters.idempotency_key_of(request),
@@ -40,7 +40,7 @@ async def put_registry(request: Request, app: App) -> Answer:
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.put(
-            validate(document.value, request.path["name"]),
+            examine(document.value, request.path["name"]),
             parameters.scope_of(request, app),
             intent,
             allowed=app.settings.allowed,
@@ -77,14 +77,15 @@ async def list_registries(request: Request, app: App) -> Answer:
     """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
     caller = authenticate(app.everybody)
     wanted, top = parameters.filter_of(request), parameters.top_of(request)
-    continuation = open_continuation(request, app, parameters.FILTERS)
+    listed = f"registries {wanted}"
+    continuation = open_continuation(request, app, listed)
     with resuming(continuation):
         page = await registries.list_page(wanted, top, continuation, caller=caller, store=app.ports.store)
     return Answer(
         HTTPStatus.OK,
         RegistryPage(
             value=[render.registry_body(registry) for registry in page.items],
-            **next_link(page.continuation, request, app, "registries", parameters.FILTERS),
+            **next_link(page.continuation, request, app, listed, "registries"),
         ),
     )
 
@@ -110,7 +111,7 @@ async def plan_registry(request: Request, app: App) -> Answer:
     document = documents.read(request.body, request.headers)
     try:
         preview = await planning.preview(
-            validate(document.value, request.path["name"]),
+            examine(document.value, request.path["name"]),
             parameters.scope_of(request, app),
             intent,
             allowed=app.settings.allowed,

@@ -7,11 +7,11 @@ from registry_api.domain.changes import Change, changes
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, last_seen, plan
 from registry_api.domain.problems import Problem
-from registry_api.domain.registry import RegistryKey, Scope, Visit
-from registry_api.domain.validation import ValidDocument
+from registry_api.domain.registry import Scope, Visit
+from registry_api.domain.validation import Draft
 from registry_api.service.accepting import Intent
 from registry_api.service.ports import Ports
-from registry_api.service.registries import put_decision
+from registry_api.service.registries import key_to_put, put_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Preview:
 
 
 async def preview(
-    document: ValidDocument, scope: Scope, intent: Intent, *, allowed: frozenset[str] | None = None, ports: Ports
+    document: Draft, scope: Scope, intent: Intent, *, allowed: frozenset[str] | None = None, ports: Ports
 ) -> Preview:
     """Return what a PUT of a document would do.
 
     Raises:
         Refusal: With everything that speaks against it.
     """
-    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
+    key = key_to_put(document, scope, intent, allowed)
     stored = await ports.store.read(key)
     registry = stored.registry if stored else None
     now = ports.clock.now()

@@ -122,6 +122,9 @@ class Store(Protocol):
     async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
         """Note what an idempotency key is used for, and return what it was used for first, unless that has expired."""
 
+    async def read_claim(self, tenant: str, idempotency_key: str, now: datetime) -> Claim | None:
+        """Return what an idempotency key was used for first, or None if it is free or that has expired."""
+
     async def read_replay(self, key: RegistryKey, idempotency_key: str) -> Replay | None:
         """Return what a request with an idempotency key led to, or None."""
 

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from registry_api.domain import lifecycle
-from registry_api.domain.admission import admit, admit_delete, admit_location, admit_new, admit_scope
+from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete, admit_scope
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
 from registry_api.domain.names import is_registry_name
 from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
-from registry_api.domain.validation import ValidDocument, validate
+from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
 from registry_api.service.ports import Claim, Page, Ports, Replay, Store
 
@@ -24,7 +24,7 @@ _PAGES_PER_REQUEST = 4
 
 
 async def create(
-    document: ValidDocument,
+    document: Draft,
     scope: Scope,
     intent: Intent,
     *,
@@ -38,27 +38,28 @@ async def create(
         Refusal: If it exists, what is stored speaks against it, or the idempotency key was used for something else.
         StorageUnavailable: If it may or may not have been written; the same request with the same key is safe.
     """
-    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
+    spec = admit_creation(document, scope, allowed)
+    key = RegistryKey.of(intent.caller.tenant, spec.name)
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
-        admit_new(registry, intent.within)
-        admit(None, document, scope, allowed)
-        return lifecycle.create(document.spec, scope, acceptance)
+        admit_absence(registry, intent.within)
+        return lifecycle.create(spec, scope, acceptance)
 
-    if idempotency_key is None or intent.validate_only:
+    if idempotency_key is None:
         return await change(key, intent, decide, ports)
     once = _Once(
         key=key,
         digest=hashlib.sha256(f"{intent.caller.name}\n{idempotency_key}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
+        fingerprint=hashlib.sha256(f"{spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
         now=ports.clock.now(),
+        is_rehearsal=intent.validate_only,
     )
     return await once.run(partial(change, key, intent, decide, ports), ports.store)
 
 
 async def put(
-    document: ValidDocument,
+    document: Draft,
     scope: Scope,
     intent: Intent,
     *,
@@ -71,22 +72,28 @@ async def put(
         Refusal: If what is stored speaks against it; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
-    key = RegistryKey.of(intent.caller.tenant, document.spec.name)
+    key = key_to_put(document, scope, intent, allowed)
     return await change(key, intent, put_decision(document, scope, intent, allowed), ports)
 
 
-def put_decision(
-    document: ValidDocument, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None
-) -> Decision:
+def key_to_put(document: Draft, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None) -> RegistryKey:
+    """Return the key of the registry that a document names.
+
+    Raises:
+        Refusal: With every problem of the document, if what it names can be none.
+    """
+    return RegistryKey.of(intent.caller.tenant, document.name or admit_creation(document, scope, allowed).name)
+
+
+def put_decision(document: Draft, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None) -> Decision:
     """Return what a PUT decides; its plan decides the same."""
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
         if registry is None:
-            admit(None, document, scope, allowed)
-            return lifecycle.create(document.spec, scope, acceptance)
+            return lifecycle.create(admit_creation(document, scope, allowed), scope, acceptance)
         admit_scope(registry, intent.within)
-        spec = admit(registry, document, registry.scope, allowed)
+        spec = admit_change(registry, document, allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
     return decide
@@ -114,8 +121,7 @@ async def patch(
             raise _not_found(name)
         intent.conditions.check(registry.etag)
         merged: Any = merge_patch(registry.spec.model_dump(mode="json", exclude_none=True), merge)
-        admit_location(registry, merged.get("location"))
-        spec = admit(registry, validate(merged, name), registry.scope, allowed)
+        spec = admit_change(registry, examine(merged, name), allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
     return await _change_named(name, intent, decide, ports)
@@ -218,11 +224,11 @@ class _Once:
     digest: str
     fingerprint: str
     now: datetime
+    is_rehearsal: bool  # the key is not used up then
 
     async def run(self, create: Callable[..., Awaitable[Outcome]], store: Store) -> Outcome:
         """Create, or return what was created under the key before."""
-        mine = Claim(fingerprint=self.fingerprint, expires_at=self.now + KEEP_IDEMPOTENCY_KEYS)
-        first = await store.claim(self.key.tenant, self.digest, mine, self.now)
+        first = await self._first_claim(store)
         if first.fingerprint != self.fingerprint:
             raise refuse(
                 Code.IDEMPOTENCY_KEY_REUSED,
@@ -242,6 +248,12 @@ class _Once:
             if (outcome := await self._recall(store)) is not None:
                 return outcome
             raise
+
+    async def _first_claim(self, store: Store) -> Claim:
+        mine = Claim(fingerprint=self.fingerprint, expires_at=self.now + KEEP_IDEMPOTENCY_KEYS)
+        if self.is_rehearsal:
+            return await store.read_claim(self.key.tenant, self.digest, self.now) or mine
+        return await store.claim(self.key.tenant, self.digest, mine, self.now)
 
     async def _recall(self, store: Store) -> Outcome | None:
         kept = await store.read_replay(self.key, self.digest)

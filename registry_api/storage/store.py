@@ -74,11 +74,10 @@ class RegistryStore:
 
     async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
         """Note what an idempotency key is used for, and return what it was used for first, unless that has expired."""
-        partition = f"{_CLAIMS}:{_escape(tenant)}:{_escape(idempotency_key)}"
+        partition = _claim_partition(tenant, idempotency_key)
         for _ in range(_CLAIM_ATTEMPTS):
             row = await self._rows.get(partition, _CLAIM)
-            first = None if row is None else _parse(Claim, row)
-            if first is not None and now < first.expires_at:
+            if (first := _valid_claim(row, now)) is not None:
                 return first
             text = claim.model_dump_json()
             write = Insert(_CLAIM, text) if row is None else Replace(_CLAIM, text, row.version)
@@ -86,6 +85,10 @@ class RegistryStore:
                 await self._rows.transact(partition, [write])
                 return claim
         raise Conflict("Others claim the same idempotency key again and again.")
+
+    async def read_claim(self, tenant: str, idempotency_key: str, now: datetime) -> Claim | None:
+        """Return what an idempotency key was used for first, or None if it is free or that has expired."""
+        return _valid_claim(await self._rows.get(_claim_partition(tenant, idempotency_key), _CLAIM), now)
 
     async def read_replay(self, key: RegistryKey, idempotency_key: str) -> Replay | None:
         """Return what a request with an idempotency key led to, or None."""
@@ -145,6 +148,15 @@ def _escape(text: str) -> str:
 
 def _partition(key: RegistryKey) -> str:
     return f"{_escape(key.tenant)}:{_escape(key.name)}"
+
+
+def _claim_partition(tenant: str, idempotency_key: str) -> str:
+    return f"{_CLAIMS}:{_escape(tenant)}:{_escape(idempotency_key)}"
+
+
+def _valid_claim(row: Row | None, now: datetime) -> Claim | None:
+    claim = None if row is None else _parse(Claim, row)
+    return claim if claim is not None and now < claim.expires_at else None
 
 
 def _operation_key(operation_id: str) -> str:

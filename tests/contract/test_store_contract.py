@@ -2,15 +2,18 @@
 
 import asyncio
 from base64 import urlsafe_b64encode
+from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.ports import Commit, Conflict, Revision
+from registry_api.service.ports import Claim, Commit, Conflict, Revision
 from registry_api.storage.rows import Rows, Upsert
 from registry_api.storage.store import RegistryStore, UnreadableRowError
 from tests.contract.records import (
     ELSEWHERE,
+    NOW,
     acceptance_of,
     huge,
     in_every_state,
@@ -40,6 +43,30 @@ async def names_of(store: RegistryStore, tenant: str, limit: int = 100) -> list[
         continuation = page.continuation
         if continuation is None:
             return names
+
+
+async def test_a_list_shows_what_stays_exactly_once(store: RegistryStore) -> None:
+    """Registries that come and go between two pages hide no other one and show none twice."""
+    stay = [f"r{number:02d}5" for number in range(12)]
+    go = {name: await keep(store, new(name)) for name in [f"r{number:02d}7" for number in range(12)]}
+    for name in stay:
+        await keep(store, new(name))
+    seen: list[str] = []
+    continuation: str | None = None
+    for number in count():
+        page = await store.list("t1", 3, continuation)
+        seen += [registry.spec.name for registry in page.items]
+        continuation = page.continuation
+        if continuation is None:
+            break
+        await keep(store, new(f"r{number:02d}0-before"))
+        await keep(store, new(f"r{11 - number:02d}8-after"))
+        for name in [seen[-1], f"r{11 - number:02d}7"]:
+            if name in go:
+                await store.commit(removal_of(new(name), go.pop(name)))
+
+    assert [name for name in seen if name in stay] == stay
+    assert seen == sorted(set(seen))
 
 
 async def test_nothing_is_read_before_anything_is_written(store: RegistryStore) -> None:
@@ -256,3 +283,18 @@ async def test_a_row_of_another_make_is_told_apart_from_a_wrong_request(store: R
     with pytest.raises(UnreadableRowError, match="t1:demo"):
         await store.list("t1", 10, None)
     assert not issubclass(UnreadableRowError, ValueError)
+
+
+async def test_an_idempotency_key_belongs_to_its_first_use_until_that_expires(store: RegistryStore) -> None:
+    """Who claims a key first has it; to read a claim makes none; after its time the key is free."""
+    first = Claim(fingerprint="one", expires_at=NOW + timedelta(hours=1))
+    second = Claim(fingerprint="two", expires_at=NOW + timedelta(hours=3))
+
+    assert await store.read_claim("t1", "key", NOW) is None
+    assert await store.claim("t1", "key", first, NOW) == first
+    assert await store.claim("t1", "key", second, NOW) == first
+    assert await store.read_claim("t1", "key", NOW) == first
+    assert await store.read_claim("t2", "key", NOW) is None
+    assert await store.read_claim("t1", "key", first.expires_at) is None
+    assert await store.claim("t1", "key", second, first.expires_at) == second
+    assert (await store.list("t1", 10, None)).items == []

@@ -177,3 +177,18 @@ def test_size_is_limited() -> None:
     """A document that is larger than allowed is refused before it is parsed."""
     assert read(b"a: " + b"b" * (MAX_BYTES - 3), YAML).value
     assert refused(b"a: " + b"b" * (MAX_BYTES - 2), YAML).code == "DocumentTooLarge"
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1", '"ISO-8859-1"', "nonsense"])
+def test_another_charset_is_told_by_the_header_to_send(charset: str) -> None:
+    """What says that it is not UTF-8 is not read as if it were."""
+    problem = refused(b"location: eastus", {"content-type": f"text/yaml; charset={charset}"})
+
+    assert problem.code == "UnsupportedMediaType"
+    assert problem.message.endswith("send Content-Type: text/yaml; charset=utf-8.")
+
+
+@pytest.mark.parametrize("charset", ["UTF-8", '"utf-8"', "utf8", "us-ascii"])
+def test_utf_8_may_be_said(charset: str) -> None:
+    """UTF-8 and its subset are read, however they are written."""
+    assert read(b"a: b", {"content-type": f"text/yaml; charset={charset}"}).value == {"a": "b"}

@@ -123,6 +123,20 @@ def test_every_error_has_an_example(document: Json) -> None:
                 assert content["example"]["error"]["message"], (operation["operationId"], status)
 
 
+def test_every_answer_in_json_has_an_example(document: Json) -> None:
+    """Every answer with a shape shows what it looks like; only the published documents show themselves."""
+    shown = {
+        operation["operationId"]: "example" in content
+        for operation in operations(document)
+        for status, response in operation["responses"].items()
+        if status < "300"
+        for media_type, content in response.get("content", {}).items()
+        if media_type == "application/json"
+    }
+
+    assert [name for name, has_example in shown.items() if not has_example] == ["get_openapi"]
+
+
 def test_the_example_is_the_one_of_the_examples() -> None:
     """The documents show what examples/registry.yml has."""
     assert schema.EXAMPLE == EXAMPLE

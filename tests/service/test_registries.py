@@ -33,11 +33,9 @@ async def code_of(call: Any) -> str:
     return "ok"
 
 
-async def create(world: World, key: str | None = None, **fields: Any) -> Outcome:
+async def create(world: World, key: str | None = None, intent: Intent = Intent(ADA), **fields: Any) -> Outcome:  # noqa: B008 - immutable
     """Create a registry, perhaps with an idempotency key."""
-    return await registries.create(
-        document("eastus", **fields), SCOPE, Intent(ADA), idempotency_key=key, ports=world.ports
-    )
+    return await registries.create(document("eastus", **fields), SCOPE, intent, idempotency_key=key, ports=world.ports)
 
 
 async def patch(world: World, merge: object, **intent: Any) -> Outcome:
@@ -184,6 +182,17 @@ async def test_an_idempotency_key_is_for_one_request() -> None:
     assert await code_of(create(world, "key", tags={"a": "b"})) == "IdempotencyKeyReused"
     assert await code_of(create(world, "key", name="Other1")) == "IdempotencyKeyReused"
     assert await world.store.read(RegistryKey("tenant", "other1")) is None
+
+
+async def test_a_rehearsal_answers_for_its_key_and_does_not_use_it_up() -> None:
+    """With validate_only, a key is answered as it would be: free, used for the same, or used for something else."""
+    world = World()
+    rehearsal = Intent(ADA, validate_only=True)
+
+    assert (await create(world, "key", intent=rehearsal, tags={"a": "b"})).created
+    first = await create(world, "key")
+    assert await create(world, "key", intent=rehearsal) == first
+    assert await code_of(create(world, "key", intent=rehearsal, tags={"a": "b"})) == "IdempotencyKeyReused"
 
 
 async def test_an_idempotency_key_expires() -> None:

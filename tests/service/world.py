@@ -9,7 +9,7 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
 from registry_api.domain.resources import Resource
-from registry_api.domain.validation import ValidDocument, validate
+from registry_api.domain.validation import Draft, examine
 from registry_api.service import history, reconcile, registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message, Ports, Store
@@ -98,10 +98,10 @@ def _place(resource: Resource) -> tuple[str, str, str]:
     return resource.kind.value, resource.region, resource.name
 
 
-def document(*regions: str, **fields: Any) -> ValidDocument:
+def document(*regions: str, **fields: Any) -> Draft:
     """Return a valid document for a registry named Demo1 with these regions, the first one primary."""
     locations = [{"location": region} for region in regions]
-    return validate({"name": "Demo1", "location": regions[0], "replication_locations": locations, **fields})
+    return examine({"name": "Demo1", "location": regions[0], "replication_locations": locations, **fields})
 
 
 class World:
