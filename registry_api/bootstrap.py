@@ -74,4 +74,4 @@ def backend() -> Backend:
     from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the SDKs cost start-up time
 
     settings = app().settings
-    return LocalBackend(settings.local_blob_endpoint, settings.local_account_key, settings.down)
+    return LocalBackend(settings.local_blob_endpoint, settings.local_account_key, settings.local_regions_down)

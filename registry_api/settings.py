@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from registry_api.domain import regions
 
 TABLE = "registries"
 QUEUE = "provisioning"
@@ -22,6 +24,19 @@ _DEVELOPMENT_CONNECTION = (
 
 class SettingsError(Exception):
     """The environment does not describe a working app."""
+
+
+def _region_names(given: object) -> object:
+    """Read names of regions, separated by commas, in any spelling."""
+    if not isinstance(given, str):
+        return given
+    spellings = [spelling.strip() for spelling in given.split(",") if spelling.strip()]
+    if unknown := [spelling for spelling in spellings if regions.find(spelling) is None]:
+        raise ValueError(f"names what is no region: {', '.join(unknown)}")
+    return frozenset(regions.normalise(spelling) for spelling in spellings)
+
+
+RegionNames = Annotated[frozenset[str], BeforeValidator(_region_names)]
 
 
 class Settings(BaseModel):
@@ -64,19 +79,19 @@ class Settings(BaseModel):
         ),
     ] = DEVELOPMENT_KEY
     local_regions_down: Annotated[
-        str,
+        RegionNames,
         Field(
             alias="REGISTRY_LOCAL_REGIONS_DOWN",
             description="Local backend: regions that are to fail, separated by commas.",
         ),
-    ] = ""
+    ] = frozenset()
     allowed_regions: Annotated[
-        str,
+        RegionNames,
         Field(
             alias="REGISTRY_ALLOWED_REGIONS",
             description="Regions that registries may be in, separated by commas; empty allows all of the catalogue.",
         ),
-    ] = ""
+    ] = frozenset()
     signing_key: Annotated[
         str,
         Field(
@@ -129,14 +144,9 @@ class Settings(BaseModel):
     @property
     def allowed(self) -> frozenset[str] | None:
         """Return the regions that registries may be in, None for all."""
-        return frozenset(name for name in self.allowed_regions.split(",") if name) or None
+        return self.allowed_regions or None
 
     @property
     def secret(self) -> str:
         """Return what only this service knows, to sign with."""
         return self.signing_key or self.storage_connection.partition("AccountKey=")[2].partition(";")[0]
-
-    @property
-    def down(self) -> frozenset[str]:
-        """Return the regions that are to fail."""
-        return frozenset(name for name in self.local_regions_down.split(",") if name)

@@ -5,7 +5,7 @@ from itertools import chain
 
 from registry_api.domain.changes import forbidden_changes
 from registry_api.domain.filters import Filter
-from registry_api.domain.problems import Code, Problem, Refusal, refuse
+from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.validation import Draft
@@ -41,11 +41,7 @@ def admit_change(registry: Registry, document: Draft, allowed: frozenset[str] | 
     Raises:
         Refusal: With every reason why not: those of the document by itself, and those of what is stored.
     """
-    if registry.state is ProvisioningState.DELETING:
-        raise refuse(
-            Code.REGISTRY_BEING_DELETED,
-            f"'{registry.spec.name}' is being deleted; follow operation '{registry.operation.id}' and try again.",
-        )
+    _admit_state(registry)
     stored = {
         **_read_only_of(registry.scope),
         "id": registry.id,
@@ -71,6 +67,7 @@ def admit_absence(registry: Registry | None, within: Filter) -> None:
     """
     if registry is not None:
         admit_scope(registry, within)
+        _admit_state(registry)
         raise refuse(
             Code.REGISTRY_ALREADY_EXISTS,
             f"A registry named '{registry.spec.name}' exists; PUT changes it.",
@@ -110,13 +107,21 @@ def admit_delete(registry: Registry) -> bool:
     return True
 
 
+def _admit_state(registry: Registry) -> None:
+    if registry.state is ProvisioningState.DELETING:
+        raise refuse(
+            Code.REGISTRY_BEING_DELETED,
+            f"'{registry.spec.name}' is being deleted; follow operation '{registry.operation.id}' and try again.",
+        )
+
+
 def _read_only_of(scope: Scope) -> dict[str, object]:
     return {"subscription_id": scope.subscription_id, "resource_group": scope.resource_group}
 
 
 def _read_only_problems(stored: dict[str, object], document: Draft) -> Iterator[Problem]:
     for field, given in document.read_only.items():
-        if given != stored.get(field):
+        if not _is_unchanged(given, stored.get(field)):
             yield Problem(
                 Code.READ_ONLY_FIELD,
                 f"'{field}' is set by the service and cannot be changed; leave it out or send it back as it was.",
@@ -124,16 +129,29 @@ def _read_only_problems(stored: dict[str, object], document: Draft) -> Iterator[
             )
 
 
+def _is_unchanged(given: object, stored: object) -> bool:
+    """Compare what is sent back, which may be a part; who changed a registry last is what a change changes."""
+    if isinstance(given, str) and isinstance(stored, str):
+        return given.lower() == stored.lower()  # ids, subscriptions and groups have no case on Azure
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return all(
+            field in stored and (field.startswith("last_modified_") or value == stored[field])
+            for field, value in given.items()
+        )
+    return False
+
+
 def _region_problems(there: Collection[str], document: Draft, allowed: frozenset[str] | None) -> Iterator[Problem]:
     if allowed is None:
         return
-    for region in dict.fromkeys([*filter(None, [document.location]), *document.storage_configs]):
+    listed = [(region.name, region.path) for region in document.regions]
+    primary: list[tuple[str, Path]] = [] if document.location is None else [(document.location, ("location",))]
+    for region, path in dict([*primary, *reversed(listed)]).items():
         if region not in allowed and region not in there:
-            place = document.places.get(region)
             yield Problem(
                 Code.LOCATION_NOT_SUPPORTED,
                 f"'{region}' may not be used here; allowed are {', '.join(sorted(allowed))}.",
-                ("location",) if place is None else ("replication_locations", place, "location"),
+                path,
             )
 
 

@@ -1,5 +1,6 @@
 """How two specs of one registry differ, and which differences its lifetime does not allow."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,27 +44,25 @@ def forbidden_changes(old: RegistrySpec, new: Draft, existing: Mapping[str, Stor
             "make another registry for that.",
             ("location",),
         )
-    elif any(problem.code is Code.PRIMARY_LOCATION_NOT_REPLICATED for problem in new.problems):
+    elif new.lists_all and old.location not in {region.name for region in new.regions}:
         yield Problem(
             Code.PRIMARY_LOCATION_IMMUTABLE,
             f"'replication_locations' must contain the primary location '{old.location}', which can never be removed.",
             ("replication_locations",),
         )
-    for region, config in new.storage_configs.items():
-        made = existing.get(region)
-        if config is not None and made is not None and config != made:
+    for region in new.regions:
+        made = existing.get(region.name)
+        if made is not None and not region.storage_options.items() <= made.model_dump().items():
             yield Problem(
                 Code.STORAGE_CONFIG_IMMUTABLE,
-                f"The storage accounts of '{region}' exist with {_told(made)}, which can never "
+                f"The storage accounts of '{region.name}' exist with {_told(made)}, which can never "
                 "change; write that, or remove the region, wait until it is gone, and add it again.",
-                ("replication_locations", new.places[region], "storage_config")
-                if region in new.places
-                else ("replication_locations",),
+                (*region.path[:-1], "storage_config") if len(region.path) > 1 else ("replication_locations",),
             )
 
 
 def _told(config: StorageConfig) -> str:
-    return ", ".join(f"{field} {value}" for field, value in config.model_dump(mode="json").items())
+    return ", ".join(f"{option}: {json.dumps(value)}" for option, value in config.model_dump(mode="json").items())
 
 
 def _flat(spec: RegistrySpec) -> dict[str, Any]:

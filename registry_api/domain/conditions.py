@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from registry_api.domain.problems import Code, refuse
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAGS = re.compile(rf"[\s,]*{_TAG.pattern}(\s*,[\s,]*{_TAG.pattern})*[\s,]*")
 _ANY = "*"
 
 
@@ -36,13 +37,21 @@ class Conditions:
         Raises:
             Refusal: If it is not what the caller expects.
         """
-        if self.if_match is not None and (etag is None or not self.if_match & {etag, _ANY}):
-            there = f"its entity tag is {etag}" if etag else "there is none"
-            raise refuse(Code.PRECONDITION_FAILED, f"The registry is not the one that If-Match names: {there}.")
+        self.check_match(etag)
         if etag is not None and self.excludes(etag):
             raise refuse(
                 Code.PRECONDITION_FAILED, f"The registry is one that If-None-Match excludes: its entity tag is {etag}."
             )
+
+    def check_match(self, etag: str | None) -> None:
+        """Compare with If-Match alone, which is looked at first; None is nothing.
+
+        Raises:
+            Refusal: If it is not what the caller expects.
+        """
+        if self.if_match is not None and (etag is None or not self.if_match & {etag, _ANY}):
+            there = f"its entity tag is {etag}" if etag else "there is none"
+            raise refuse(Code.PRECONDITION_FAILED, f"The registry is not the one that If-Match names: {there}.")
 
     def excludes(self, etag: str) -> bool:
         """Tell whether If-None-Match names this tag; weakly, so `W/"a"` and `"a"` are the same."""
@@ -59,12 +68,10 @@ def _tags(header: str, text: str | None) -> frozenset[str] | None:
         return None
     if text.strip() == _ANY:
         return frozenset({_ANY})
-    rest = _TAG.sub("", text)
-    tags = _TAG.findall(text)
-    if not tags or rest.replace(",", "").strip():
+    if not _TAGS.fullmatch(text):
         raise refuse(
             Code.INVALID_HEADER,
             f'{header} must be * or entity tags in quotes, as in {header}: "0123"; separate several by commas.',
             header,
         )
-    return frozenset(tags)
+    return frozenset(_TAG.findall(text))

@@ -11,7 +11,7 @@ class Filter:
 
     location: str | None = None  # the primary one
     state: ProvisioningState | None = None
-    tag: tuple[str, str] | None = None
+    tag: str | None = None  # `key:value`; both may have colons
     subscription_id: str | None = None
     resource_group: str | None = None
 
@@ -20,7 +20,7 @@ class Filter:
         return (
             self.location in {None, registry.spec.location}
             and self.state in {None, registry.state}
-            and (self.tag is None or registry.spec.tags.get(self.tag[0]) == self.tag[1])
+            and (self.tag is None or any(f"{key}:{value}" == self.tag for key, value in registry.spec.tags.items()))
             and _same(self.subscription_id, registry.scope.subscription_id)
             and _same(self.resource_group, registry.scope.resource_group)
         )

@@ -62,6 +62,11 @@ class Caller(BaseModel):
     kind: str = "User"
 
 
+def service_of(tenant: str) -> Caller:
+    """Return who acts when nobody has asked: the service itself."""
+    return Caller(tenant=tenant, name="registry-api", kind="Application")
+
+
 class SystemData(BaseModel):
     """Who made a registry and who changed it last, as Azure Resource Manager writes it."""
 
@@ -77,6 +82,10 @@ class SystemData(BaseModel):
     def as_json(self) -> dict[str, str]:
         """Return it as it stands in an answer."""
         return self.model_dump(mode="json")
+
+
+READY, DRIFTED = "Ready", "Drifted"  # the types of conditions
+TRUE, FALSE = "True", "False"
 
 
 class Condition(BaseModel):
@@ -138,6 +147,12 @@ class Registry(BaseModel):
     system_data: SystemData
     visit: Visit
     lease: Lease = Lease()
+    events: int = 0  # that happened so far
+    checked_at: datetime | None = None  # when the cloud was last found, or made, as it should be
+
+    def condition(self, kind: str) -> Condition | None:
+        """Return the condition of a type."""
+        return next((condition for condition in self.conditions if condition.type == kind), None)
 
     @property
     def key(self) -> RegistryKey:

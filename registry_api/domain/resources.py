@@ -1,7 +1,8 @@
 """What a registry owns in the cloud: storage accounts in every region, one container registry, its replicas."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -48,6 +49,16 @@ def _shorten(message: str) -> str:
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
 
 
+class FailureKind(StrEnum):
+    """What a failure means for the one who met it."""
+
+    TRANSIENT = "Transient"  # it may well work soon
+    THROTTLED = "Throttled"  # it will work after a while that the cloud names
+    BLOCKED = "Blocked"  # it will work once somebody has acted: a policy, a lock, a quota, a right
+    PERMANENT = "Permanent"  # it will never work as it is asked for
+    NAME_TAKEN = "NameTaken"  # it will work under another name
+
+
 class Failure(BaseModel):
     """Why a resource is not what it should be."""
 
@@ -55,7 +66,13 @@ class Failure(BaseModel):
 
     code: str
     message: Annotated[str, AfterValidator(_shorten)]  # so that hundreds of them fit into the registry's row
-    final: bool = False  # trying again before somebody acts is pointless
+    kind: FailureKind = FailureKind.TRANSIENT
+    retry_after: timedelta | None = None  # how long the cloud wants to be left alone
+
+    @property
+    def final(self) -> bool:
+        """Tell whether trying again before somebody acts is pointless."""
+        return self.kind in {FailureKind.BLOCKED, FailureKind.PERMANENT}
 
 
 class Resource(BaseModel):
@@ -71,6 +88,7 @@ class Resource(BaseModel):
     region: str
     ordinal: int = 0
     name: str
+    attempt: int = 0  # names that were taken before this one
     storage_config: StorageConfig | None = None
     state: ResourceState = ResourceState.PENDING
     failure: Failure | None = None
@@ -136,9 +154,23 @@ def _afresh(resource: Resource, *, is_wanted: bool) -> Resource:
     return resource.model_copy(update={"state": state, "failure": None})
 
 
-def name_of(identity: str, key: ResourceKey) -> str:
+def rename(resources: Sequence[Resource], taken: Collection[ResourceKey], identity: str) -> tuple[Resource, ...]:
+    """Return the resources with another name for each whose name somebody else has, and for what is named after it."""
+    renamed = {}
+    for resource in resources:
+        if resource.key in taken:
+            attempt = resource.attempt + 1
+            renamed[resource.key] = {"name": name_of(identity, resource.key, attempt), "attempt": attempt}
+    home = next((update for key, update in renamed.items() if key.kind is Kind.CONTAINER_REGISTRY), {})
+    return tuple(
+        resource.model_copy(update=renamed.get(resource.key, home if resource.kind is Kind.REPLICA else {}))
+        for resource in resources
+    )
+
+
+def name_of(identity: str, key: ResourceKey, attempt: int = 0) -> str:
     """Return a name of 24 characters that is valid, and practically unique, for every kind of resource."""
-    text = "|".join((key.kind, identity, key.region, str(key.ordinal)))
+    text = "|".join((key.kind, identity, key.region, str(key.ordinal), *([str(attempt)] if attempt else ())))
     number = int.from_bytes(hashlib.sha256(text.encode()).digest())
     name = _NAME_PREFIX
     for _ in range(_HASH_LENGTH):

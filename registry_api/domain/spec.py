@@ -67,7 +67,7 @@ def _rule(check: Callable[[str], str]) -> AfterValidator:
         if info.context is STORED:
             return text
         if not is_unicode(text):
-            raise _error(Code.INVALID_VALUE, "is not valid Unicode text: it has half of a surrogate pair.")
+            raise _error(Code.INVALID_VALUE, "A text must be valid Unicode, but this one has half of a surrogate pair.")
         return check(text)
 
     return AfterValidator(validate)
@@ -98,7 +98,8 @@ def _no_control_characters(text: str) -> str:
     if (found := _CONTROL.search(text)) is not None:
         raise _error(
             Code.INVALID_VALUE,
-            f"may not contain control characters, but has U+{ord(found[0]):04X} at position {found.start() + 1}.",
+            "A text may not contain control characters, but this one has "
+            f"U+{ord(found[0]):04X} at position {found.start() + 1}.",
         )
     return text
 
@@ -113,7 +114,8 @@ def _known_region(given: str) -> str:
     region = regions.find(given)
     if region is None:
         near = regions.suggest(given)
-        hint = " Did you mean {}?".format(" or ".join(f"'{name}'" for name in near)) if near else ""
+        names = " or ".join(f"'{name}'" for name in near)
+        hint = f" Did you mean {names}?" if near else " The catalogue of regions, /api/regions, has all."
         raise _error(Code.UNKNOWN_LOCATION, f"{quote(given)} is not an Azure region.{hint}")
     if region.missing_service is not None:
         raise _error(
@@ -275,8 +277,3 @@ class RegistrySpec(Part):
     def region_names(self) -> tuple[str, ...]:
         """Return the names of all regions, the primary one first."""
         return tuple(region.location for region in self.replication_locations)
-
-    @property
-    def storage_configs(self) -> dict[str, StorageConfig]:
-        """Return how the storage accounts of each region are to be made."""
-        return {region.location: region.storage_config for region in self.replication_locations}

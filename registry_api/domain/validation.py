@@ -1,9 +1,10 @@
 """From what a caller sent to a spec, or to every problem of it at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,6 +48,14 @@ _TYPE_NAMES = {
 }
 
 
+class ListedRegion(NamedTuple):
+    """A region as a document names it: where, and with which of its storage options that can be read."""
+
+    name: str
+    path: Path
+    storage_options: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a document says, as far as it can be understood, and everything that is wrong with it by itself.
@@ -57,8 +66,8 @@ class Draft:
     problems: Sequence[Problem]
     name: str | None = None  # of the registry, if it can be one
     location: str | None = None
-    storage_configs: Mapping[str, StorageConfig | None] = field(default_factory=dict)  # by region; None if it is wrong
-    places: Mapping[str, int] = field(default_factory=dict)  # where the document lists each region
+    regions: Sequence[ListedRegion] = ()  # all that can be read
+    lists_all: bool = False  # whether there is a list, and all of it can be read
     read_only: Mapping[str, Any] = field(default_factory=dict)
     whole: RegistrySpec | None = None
 
@@ -97,13 +106,14 @@ def examine(document: object, name: str | None = None) -> Draft:
         whole = RegistrySpec.model_validate(fields)
     except ValidationError as error:
         problems += _field_problems(error)
-    places = _places(fields)
+    listed = _listed_regions(fields)
+    given = fields.get("replication_locations")
     return Draft(
         problems,
         name=fields["name"] if _is_name(fields.get("name")) else None,
         location=_region_of(fields.get("location")),
-        storage_configs=whole.storage_configs if whole else _storage_configs(fields, places),
-        places=places,
+        regions=listed,
+        lists_all=isinstance(given, list) and len(given) == len(listed),
         read_only={name: value for name, value in document.items() if name in READ_ONLY and value is not None},
         whole=whole,
     )
@@ -175,23 +185,27 @@ def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
-def _places(fields: Mapping[str, Any]) -> dict[str, int]:
-    given = fields.get("replication_locations")
-    listed = given if isinstance(given, list) else ()
-    regions_of_items = [_region_of(item.get("location")) if isinstance(item, dict) else None for item in listed]
-    return {region: index for index, region in reversed([*enumerate(regions_of_items)]) if region is not None}
+def _listed_regions(fields: Mapping[str, Any]) -> Sequence[ListedRegion]:
+    given, primary = fields.get("replication_locations"), _region_of(fields.get("location"))
+    if given is None:
+        return () if primary is None else [ListedRegion(primary, ("location",), StorageConfig().model_dump())]
+    items = enumerate(given if isinstance(given, list) else ())
+    return [
+        ListedRegion(region, ("replication_locations", index, "location"), _storage_options(item.get("storage_config")))
+        for index, item in items
+        if isinstance(item, dict) and (region := _region_of(item.get("location"))) is not None
+    ]
 
 
-def _storage_configs(fields: Mapping[str, Any], places: Mapping[str, int]) -> dict[str, StorageConfig | None]:
-    """Return what can be understood of the regions of a document that is wrong somewhere."""
-    return {region: _storage_config(fields["replication_locations"][index]) for region, index in places.items()}
-
-
-def _storage_config(item: Any) -> StorageConfig | None:
-    try:
-        return ReplicationLocation.model_validate(item).storage_config
-    except ValidationError:
-        return None
+def _storage_options(given: object) -> Mapping[str, Any]:
+    """Return the options that can be read, each by itself."""
+    if not isinstance(given, dict | None):
+        return {}
+    options: dict[str, Any] = {}
+    for option in StorageConfig.model_fields:
+        with suppress(ValidationError):
+            options[option] = getattr(StorageConfig.model_validate({option: (given or {}).get(option)}), option)
+    return options
 
 
 def _is_name(given: object) -> bool:
@@ -205,7 +219,8 @@ def _region_of(spelling: object) -> str | None:
 
 def _field_problems(error: ValidationError) -> Iterator[Problem]:
     for item in error.errors(include_url=False):
-        path = tuple(step for step in item["loc"] if step != "[key]")
+        # A tag's key is told as the last step of three; a key of that very name may stand anywhere else.
+        path = item["loc"][:-1] if item["loc"][0] == "tags" and item["loc"][2:] == ("[key]",) else item["loc"]
         yield Problem(*_describe(item["type"], item["msg"], item.get("ctx", {}), path), path)
 
 
@@ -236,7 +251,7 @@ def _describe(kind: str, message: str, context: Mapping[str, Any], path: Path) -
 
 def _unknown_field(path: Path) -> str:
     known = _known_fields(path[:-1])
-    near = get_close_matches(str(path[-1]), known, n=1)
+    near = get_close_matches(str(path[-1]).lower(), known, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else f" Known fields are {', '.join(sorted(known))}."
     return f"'{write_path(path)}' is not a known field.{hint}"
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from registry_api.domain.events import EventType
 from registry_api.domain.operation import OperationKind, OperationStatus, Step
 from registry_api.domain.plan import Verb
 from registry_api.domain.problems import Code
@@ -203,6 +204,29 @@ class RevisionPage(Body):
     """Some revisions, the newest first."""
 
     value: list[RevisionBody]
+    next_link: str | None = None
+
+
+class EventBody(Body):
+    """One thing that happened to a registry."""
+
+    sequence: Annotated[int, Field(ge=1, description="Counts what happened to one registry, without gaps.")]
+    time: AwareDatetime
+    type: EventType
+    operation: str
+    operation_kind: OperationKind
+    generation: int
+    actor: str
+    actor_type: str
+    request_id: Annotated[str | None, Field(description="The request that did it; null when the service itself did.")]
+    address: Annotated[str | None, Field(description="Where the request came from, if the platform tells.")]
+    message: str | None
+
+
+class EventPage(Body):
+    """Some events, the newest first."""
+
+    value: list[EventBody]
     next_link: str | None = None
 
 

@@ -37,6 +37,8 @@ def open_continuation(request: Request, app: App, listed: str) -> str | None:
 
     try:
         sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if text != _written(sealed):  # the decoder overlooks what is foreign to it
+            raise _refusal()
         return _cipher(app).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], listed.encode()).decode()
     except (ValueError, InvalidTag):
         raise _refusal() from None
@@ -59,7 +61,7 @@ def next_link(continuation: str | None, request: Request, app: App, listed: str,
         return {}
     nonce = os.urandom(_NONCE_BYTES)
     sealed = nonce + _cipher(app).encrypt(nonce, continuation.encode(), listed.encode())
-    token = urlsafe_b64encode(sealed).decode().rstrip("=")
+    token = _written(sealed)
     query = {name: value for name, value in request.query.items() if name != CONTINUATION.name}
     return {"next_link": f"{request.base_url}/{path}?{urlencode({**query, CONTINUATION.name: token})}"}
 
@@ -70,6 +72,10 @@ def _refusal() -> Refusal:
         "'continuation' must be taken from the next_link of an earlier page, with the same filters.",
         CONTINUATION.name,
     )
+
+
+def _written(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _cipher(app: App) -> "AESGCM":

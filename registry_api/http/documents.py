@@ -9,7 +9,7 @@ from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicod
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
-MAX_VALUES = 2000  # several times what a document without faults can have, so that telling the faults stays cheap
+MAX_VALUES = 8000  # twice what the service says of the largest registry, so that telling the faults stays cheap
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 JSON_TYPES = ("application/json",)

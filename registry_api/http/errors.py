@@ -8,8 +8,6 @@ from registry_api.http.bodies import Error, ErrorBody
 from registry_api.http.messages import Answer
 from registry_api.http.render import problem_body
 
-MAX_DETAILS = 100
-
 STATUS: Mapping[Code, HTTPStatus] = {
     Code.DOCUMENT_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.REGISTRY_ALREADY_EXISTS: HTTPStatus.CONFLICT,
@@ -43,14 +41,13 @@ def error_answer(problems: Sequence[Problem], headers: Mapping[str, str] | None 
     """Return the answer that tells these problems; several are wrapped, and are 400 unless they agree."""
     statuses = {status_of(problem.code) for problem in problems}
     status = statuses.pop() if len(statuses) == 1 else HTTPStatus.BAD_REQUEST
-    details = [problem_body(problem) for problem in problems[:MAX_DETAILS]]
+    details = [problem_body(problem) for problem in problems]
     if len(details) == 1:
         error = Error(**details[0].model_dump(exclude_unset=True))
     else:
         error = Error(
             code=Code.MULTIPLE_ERRORS_OCCURRED,
-            message=f"{len(problems)} problems were found."
-            + (f" The first {MAX_DETAILS} are told." if len(problems) > MAX_DETAILS else ""),
+            message=f"{len(problems)} problems were found.",
             target=None,
             details=details,
         )

@@ -6,13 +6,15 @@ from functools import cache
 
 from pydantic import BaseModel
 
-from registry_api.domain import lifecycle, regions
+from registry_api.domain import lifecycle, regions, visits
 from registry_api.domain.changes import changes
-from registry_api.domain.lifecycle import Acceptance, Findings
+from registry_api.domain.events import Origin, events_of
+from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Observation, Presence, last_seen, plan
 from registry_api.domain.registry import Caller, Registry, Scope, Visit
 from registry_api.domain.resources import Kind, Resource
 from registry_api.domain.validation import examine
+from registry_api.domain.visits import Findings
 from registry_api.http import bodies, health, render, schema
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
@@ -26,7 +28,7 @@ _ACCEPTANCE = Acceptance(
     caller=Caller(tenant="00000000-0000-0000-0000-000000000001", name="ada@contoso.com"),
     now=_BEGAN,
     operation_id="demoregistry1.59d2a6b7e1c09f3a1b2c",
-    visit=Visit(token="0f1e2d3c4b5a6978", due=_BEGAN + lifecycle.FIRST_VISIT_DELAY),  # noqa: S106 - names a visit, opens nothing
+    visit=Visit(token="0f1e2d3c4b5a6978", due=_BEGAN + visits.FIRST_VISIT_DELAY),  # noqa: S106 - names a visit, opens nothing
 )
 
 
@@ -47,6 +49,7 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
             200: bodies.OperationPage(value=[operation], next_link=_NEXT.format(path=f"registries/{name}/operations")),
         },
         bodies.RevisionPage: {200: bodies.RevisionPage(value=[_revision(accepted)])},
+        bodies.EventPage: {200: bodies.EventPage(value=[_event(accepted)])},
         bodies.PlanBody: {200: _plan(accepted)},
         bodies.RegionList: {200: bodies.RegionList(value=[render.region_body(regions.catalogue()["eastus"], None)])},
         bodies.HealthBody: {200: bodies.HealthBody(status=health.OK)},
@@ -58,9 +61,9 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
 
 
 def _converged(accepted: Registry) -> Registry:
-    begun = lifecycle.begin_visit(accepted, accepted.visit, _BEGAN)
+    begun = visits.begin_visit(accepted, accepted.visit, _BEGAN)
     observed = {resource.key: Observation(Presence.READY, _details(resource)) for resource in begun.resources}
-    ended = lifecycle.end_visit(begun, Findings(begun.serial, observed, remaining=()), _ENDED)
+    ended = visits.end_visit(begun, Findings(begun.serial, observed, remaining=()), _ENDED)
     if ended is None:
         raise TypeError("Nobody asked for the example to be deleted.")
     return ended
@@ -93,6 +96,12 @@ def _revision(accepted: Registry) -> bodies.RevisionBody:
         operation=accepted.operation.id,
     )
     return render.revision_body(RevisionWithChanges(revision, changes(None, accepted.spec)))
+
+
+def _event(accepted: Registry) -> bodies.EventBody:
+    origin = Origin("5a1d3c3e-0f0b-4f6e-9a56-3f6f0c1d2e3f", "203.0.113.7")
+    (event,) = events_of(None, accepted, [accepted.operation], by=_ACCEPTANCE.caller, now=_BEGAN, origin=origin)
+    return render.event_body(event)
 
 
 def _plan(accepted: Registry) -> bodies.PlanBody:

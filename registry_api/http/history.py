@@ -1,16 +1,22 @@
 """Handlers for operations and revisions."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 from registry_api.access.identity import authenticate
 from registry_api.bootstrap import App
 from registry_api.domain.names import key_of
 from registry_api.http import parameters, render
-from registry_api.http.bodies import OperationPage, RevisionPage
+from registry_api.http.bodies import EventPage, OperationPage, RevisionPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
 from registry_api.http.messages import Answer, Request
 from registry_api.http.registries import RETRY_AFTER_SECONDS
 from registry_api.service import history
+from registry_api.service.accepting import Intent
+from registry_api.service.ports import Page
+
+T = TypeVar("T")
 
 
 async def get_operation(request: Request, app: App) -> Answer:
@@ -23,19 +29,14 @@ async def get_operation(request: Request, app: App) -> Answer:
 
 async def cancel_operation(request: Request, app: App) -> Answer:
     """Stop an operation; what the worker is doing just now it ends. One that has ended is answered as it is."""
-    caller = authenticate(app.everybody)
-    operation = await history.cancel(request.path["id"], caller=caller, ports=app.ports)
+    intent = Intent(authenticate(app.everybody), origin=parameters.origin_of(request))
+    operation = await history.cancel(request.path["id"], intent, ports=app.ports)
     return Answer(HTTPStatus.OK, render.operation_body(operation))
 
 
 async def list_operations(request: Request, app: App) -> Answer:
     """Read the operations of a registry, the newest first, also when it is gone."""
-    caller, name = authenticate(app.everybody), request.path["name"]
-    listed = f"operations of {key_of(name)}"
-    top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
-    with resuming(continuation):
-        page = await history.list_operations(name, top, continuation, caller=caller, store=app.ports.store)
-    following = next_link(page.continuation, request, app, listed, f"registries/{name}/operations")
+    page, following = await _page(history.list_operations, "operations", request, app)
     return Answer(
         HTTPStatus.OK, OperationPage(value=[render.operation_body(operation) for operation in page.items], **following)
     )
@@ -43,12 +44,25 @@ async def list_operations(request: Request, app: App) -> Answer:
 
 async def list_revisions(request: Request, app: App) -> Answer:
     """Read every spec that was accepted for a registry, the newest first, each with what it changed."""
-    caller, name = authenticate(app.everybody), request.path["name"]
-    listed = f"revisions of {key_of(name)}"
-    top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
-    with resuming(continuation):
-        page = await history.list_revisions(name, top, continuation, caller=caller, store=app.ports.store)
-    following = next_link(page.continuation, request, app, listed, f"registries/{name}/revisions")
+    page, following = await _page(history.list_revisions, "revisions", request, app)
     return Answer(
         HTTPStatus.OK, RevisionPage(value=[render.revision_body(revision) for revision in page.items], **following)
     )
+
+
+async def list_events(request: Request, app: App) -> Answer:
+    """Read what happened to a registry, the newest first: who, what, when and from where. Also when it is gone."""
+    page, following = await _page(history.list_events, "events", request, app)
+    return Answer(HTTPStatus.OK, EventPage(value=[render.event_body(event) for event in page.items], **following))
+
+
+async def _page(
+    read: Callable[..., Awaitable[Page[T]]], kind: str, request: Request, app: App
+) -> tuple[Page[T], dict[str, str]]:
+    """Return a page of a registry's history, and the field that leads to the next one."""
+    caller, name, within = authenticate(app.everybody), request.path["name"], parameters.within(request)
+    listed = f"{kind} of {key_of(name)} {within}"
+    top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
+    with resuming(continuation):
+        page = await read(name, top, continuation, caller=caller, within=within, store=app.ports.store)
+    return page, next_link(page.continuation, request, app, listed, f"registries/{name}/{kind}")

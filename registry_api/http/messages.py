@@ -1,6 +1,6 @@
 """A request and an answer, as the handlers see them: without the host's SDK."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +25,10 @@ class Request:
     base_url: str
     path: Mapping[str, str]
     query: Mapping[str, str]
+    repeated: Collection[str]  # query parameters that are given several times
     headers: Mapping[str, str]
     body: bytes
+    id: str  # the service's name for the request
 
 
 @dataclass(frozen=True, slots=True)

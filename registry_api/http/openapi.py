@@ -25,7 +25,7 @@ VERSION = "1.0.0"
 _COMPONENTS = "#/components/schemas/{model}"
 _TAGS = {
     "registries": ("Registries", "Create, change, read, list and delete registries."),
-    "history": ("Operations and revisions", "What became of a request, and what a registry was before."),
+    "history": ("History", "What became of a request, what a registry was before, and who did what."),
     "health": ("Health", "Whether the service is there and can work."),
     "pages": ("Documents", "What this API is, for programs, editors and people."),
 }

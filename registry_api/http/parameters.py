@@ -7,8 +7,9 @@ from dataclasses import replace
 from registry_api.bootstrap import App
 from registry_api.domain import regions
 from registry_api.domain.conditions import Conditions
+from registry_api.domain.events import Origin
 from registry_api.domain.filters import Filter
-from registry_api.domain.problems import Code, Problem, Refusal, refuse
+from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
 from registry_api.domain.registry import ProvisioningState, Scope
 from registry_api.http.messages import Parameter, Request
 
@@ -16,6 +17,7 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 50
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:\[\]]{2,64}")
 _SCOPE_PART = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
 _HOST_KEY = "code"  # the Functions host's own parameter
 
@@ -61,7 +63,7 @@ IDEMPOTENCY_KEY = Parameter(
 
 
 def check_query(request: Request, known: Iterable[Parameter]) -> None:
-    """Accept only parameters that the operation knows.
+    """Accept only parameters that the operation knows, each once.
 
     Raises:
         Refusal: For every other one.
@@ -72,9 +74,13 @@ def check_query(request: Request, known: Iterable[Parameter]) -> None:
         allowed = f"known are {', '.join(names)}" if names else "this request takes none"
         raise Refusal(
             *(
-                Problem(Code.UNKNOWN_PARAMETER, f"'{name}' is not a query parameter here; {allowed}.", (name,))
+                Problem(Code.UNKNOWN_PARAMETER, f"{quote(name)} is not a query parameter here; {allowed}.", (name,))
                 for name in unknown
             )
+        )
+    if repeated := [name for name in names if name in request.repeated]:
+        raise Refusal(
+            *(Problem(Code.INVALID_PARAMETER, f"'{name}' may be given only once.", (name,)) for name in repeated)
         )
 
 
@@ -125,6 +131,12 @@ def traceparent_of(request: Request) -> str | None:
     return text if _TRACEPARENT.fullmatch(text) else None
 
 
+def origin_of(request: Request) -> Origin:
+    """Return where a request comes from. App Service adds the caller's address last, after what the caller wrote."""
+    address = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return Origin(request.id, address if _ADDRESS.fullmatch(address) else None)
+
+
 def top_of(request: Request) -> int:
     """Return how many items a page may have."""
     text = request.query.get(TOP.name)
@@ -151,8 +163,8 @@ def _location(text: str | None) -> str | None:
     region = regions.find(text)
     if region is None:
         near = ", ".join(regions.suggest(text))
-        hint = f" Near it: {near}." if near else ""
-        raise refuse(Code.INVALID_PARAMETER, f"'{text}' is not an Azure region.{hint}", "location")
+        hint = f" Near it: {near}." if near else " The catalogue of regions, /api/regions, has all."
+        raise refuse(Code.INVALID_PARAMETER, f"{quote(text)} is not an Azure region.{hint}", "location")
     return region.name
 
 
@@ -165,13 +177,10 @@ def _state(text: str | None) -> ProvisioningState | None:
     return states[text.lower()]
 
 
-def _tag(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    key, colon, value = text.partition(":")
-    if not key or not colon:
+def _tag(text: str | None) -> str | None:
+    if text is not None and ":" not in text[1:]:
         raise refuse(Code.INVALID_PARAMETER, "'tag' must be a tag and its value, as in tag=team:ml.", "tag")
-    return key, value
+    return text
 
 
 def _scope_part(request: Request, name: str) -> str | None:

@@ -67,9 +67,9 @@ async def get_registry(request: Request, app: App) -> Answer:
     registry = await registries.read(
         request.path["name"], caller=caller, within=parameters.within(request), store=app.ports.store
     )
+    conditions.check_match(registry.etag)
     if conditions.excludes(registry.etag):
         return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": registry.etag})
-    conditions.check(registry.etag)
     return Answer(HTTPStatus.OK, render.registry_body(registry), {"etag": registry.etag})
 
 
@@ -137,6 +137,7 @@ def _intent(request: Request, app: App) -> Intent:
         caller=authenticate(app.everybody),
         conditions=parameters.conditions_of(request),
         within=parameters.within(request),
+        origin=parameters.origin_of(request),
         traceparent=parameters.traceparent_of(request),
         validate_only=parameters.validate_only(request),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from registry_api.domain.changes import Change
+from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action
 from registry_api.domain.problems import Problem
@@ -14,6 +15,7 @@ from registry_api.http.bodies import (
     ChangeBody,
     ContainerRegistryBody,
     ErrorDetail,
+    EventBody,
     OperationBody,
     OperationError,
     PlanBody,
@@ -86,6 +88,11 @@ def revision_body(item: RevisionWithChanges) -> RevisionBody:
         spec=revision.spec.model_dump(mode="json", exclude_none=True),
         changes=_changes(item.changes),
     )
+
+
+def event_body(event: Event) -> EventBody:
+    """Return an event as a caller sees it."""
+    return EventBody(**event.model_dump(exclude={"incarnation"}))
 
 
 def plan_body(preview: Preview) -> PlanBody:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,8 +31,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class 
 
 
 def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
-    async def find(req: func.HttpRequest) -> Answer:
-        request = _request(req)
+    async def find(req: func.HttpRequest, request_id: str) -> Answer:
+        request = _request(req, request_id)
         check_query(request, route.query)
         return await route.handler(request, bootstrap.app())
 
@@ -57,7 +58,8 @@ async def no_such_route(req: func.HttpRequest) -> func.HttpResponse:
     return await _respond(req, _no_such_route)
 
 
-async def _no_such_route(req: func.HttpRequest) -> Answer:
+async def _no_such_route(req: func.HttpRequest, request_id: str) -> Answer:
+    del request_id
     allowed = methods_of(req.route_params.get("path", ""))
     if allowed:
         problem = Problem(Code.METHOD_NOT_ALLOWED, f"{req.method} is not allowed here; allowed: {', '.join(allowed)}.")
@@ -66,10 +68,13 @@ async def _no_such_route(req: func.HttpRequest) -> Answer:
     return error_answer([Problem(Code.RESOURCE_NOT_FOUND, f"There is no such path. Known paths: {known}.")])
 
 
-async def _respond(req: func.HttpRequest, find: Callable[[func.HttpRequest], Awaitable[Answer]]) -> func.HttpResponse:
+async def _respond(
+    req: func.HttpRequest, find: Callable[[func.HttpRequest, str], Awaitable[Answer]]
+) -> func.HttpResponse:
+    request_id = str(uuid.uuid4())
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
-            return _encode(await find(req), req.headers)
+            return _encode(await find(req, request_id), req.headers, request_id)
     except Refusal as refusal:
         answer = error_answer(refusal.problems)
     except (StorageUnavailable, TimeoutError):
@@ -77,40 +82,42 @@ async def _respond(req: func.HttpRequest, find: Callable[[func.HttpRequest], Awa
         problem = Problem(Code.STORAGE_UNAVAILABLE, "The service's storage does not answer; try again soon.")
         answer = error_answer([problem], {"retry-after": "5"})
     except Exception:  # noqa: BLE001 - no stack trace may reach a caller
-        _log.exception("A request failed in a way that nobody foresaw.")
+        _log.exception("Request %s failed in a way that nobody foresaw.", request_id)
         problem = Problem(Code.INTERNAL_ERROR, "An unexpected error; the log has it under the request id.")
         answer = error_answer([problem])
-    return _encode(answer, req.headers)
+    return _encode(answer, req.headers, request_id)
 
 
-def _request(req: func.HttpRequest) -> Request:
+def _request(req: func.HttpRequest, request_id: str) -> Request:
     address = _ADDRESS.match(req.url)
     if address is None:
         raise refuse(Code.INVALID_HEADER, "Host must be a host name or address, perhaps with a port.", "Host")
+    query, repeated = _query(req.url)
     return Request(
         method=req.method,
         base_url=f"{address[0]}/{PREFIX}",
         path=req.route_params,
-        query=_query(req.url),
+        query=query,
+        repeated=repeated,
         headers=req.headers,
         body=req.get_body(),
+        id=request_id,
     )
 
 
-def _query(url: str) -> dict[str, str]:
-    """Return the query, repeated values joined by commas as the host does, but with those that the host drops.
+def _query(url: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the query, with the parameters without a value that the host drops, and which are given several times.
 
-    It hands no parameter without a value to the app (azure-functions-host, GrpcMessageConversionExtensions), and a
-    request whose `validate_only=` is not seen would be carried out.
+    The host hands no parameter without a value to the app (azure-functions-host, GrpcMessageConversionExtensions),
+    and a request whose `validate_only=` is not seen would be carried out.
     """
-    query: dict[str, str] = {}
-    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
-        query[name] = f"{query[name]},{value}" if name in query else value
-    return query
+    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    counts = Counter(name for name, _ in pairs)
+    return dict(pairs), frozenset(name for name, count in counts.items() if count > 1)
 
 
-def _encode(answer: Answer, asked: Mapping[str, str]) -> func.HttpResponse:
-    headers = {"x-ms-request-id": str(uuid.uuid4()), **answer.headers}
+def _encode(answer: Answer, asked: Mapping[str, str], request_id: str) -> func.HttpResponse:
+    headers = {"x-ms-request-id": request_id, **answer.headers}
     client_id = asked.get("x-ms-client-request-id", "")
     if _CLIENT_REQUEST_ID.fullmatch(client_id):
         headers["x-ms-client-request-id"] = client_id

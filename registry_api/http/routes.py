@@ -81,6 +81,7 @@ _INVALID = (
 _CONDITIONAL = (Code.INVALID_HEADER, Code.PRECONDITION_FAILED, Code.CONCURRENT_CHANGES)
 _IMMUTABLE = (Code.PRIMARY_LOCATION_IMMUTABLE, Code.STORAGE_CONFIG_IMMUTABLE, Code.REGISTRY_BEING_DELETED)
 _WRITE = (*_INVALID, *_CONDITIONAL)
+_TAKEN = (Code.REGISTRY_ALREADY_EXISTS, Code.REGISTRY_BEING_DELETED, Code.REGISTRY_NAME_TAKEN)
 _PAGED = (Code.INVALID_PARAMETER,)
 _WRITE_QUERY = (*parameters.SCOPE, parameters.VALIDATE_ONLY)
 _REGISTRY = bodies.RegistryBody
@@ -108,7 +109,14 @@ ROUTES = (
         "registries",
         registries.create_registry,
         {201: _REGISTRY},
-        (*_ANY, *_WRITE, Code.REGISTRY_ALREADY_EXISTS, Code.REGISTRY_NAME_TAKEN, Code.IDEMPOTENCY_KEY_REUSED),
+        (
+            *_ANY,
+            *_WRITE,
+            Code.REGISTRY_ALREADY_EXISTS,
+            Code.REGISTRY_BEING_DELETED,
+            Code.REGISTRY_NAME_TAKEN,
+            Code.IDEMPOTENCY_KEY_REUSED,
+        ),
         _WRITE_QUERY,
         (*parameters.CONDITIONS, parameters.IDEMPOTENCY_KEY),
         Takes.DOCUMENT,
@@ -176,7 +184,7 @@ ROUTES = (
         history.list_operations,
         {200: bodies.OperationPage},
         (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
-        parameters.PAGE,
+        (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
         "GET",
@@ -184,7 +192,15 @@ ROUTES = (
         history.list_revisions,
         {200: bodies.RevisionPage},
         (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
-        parameters.PAGE,
+        (*parameters.PAGE, *parameters.SCOPE),
+    ),
+    Route(
+        "GET",
+        "registries/{name}/events",
+        history.list_events,
+        {200: bodies.EventPage},
+        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
         "GET",

@@ -31,7 +31,7 @@ def registry_schema() -> Schema:
     """Return the schema of a document, for editors."""
     parts = {name: _as_typed(part) for name, part in document_schemas("#/$defs/{model}").items()}
     document = parts.pop(DOCUMENT)
-    parts[_REGION] = _in_any_spelling(parts[_REGION], between=r"\s*")
+    parts[_REGION] = _in_any_spelling(parts[_REGION], between="[ \\t]*")
     return {
         "$schema": DIALECT,
         "$id": "/api/registry.schema.json",

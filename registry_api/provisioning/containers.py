@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from azure.storage.blob import BlobBlock, StorageErrorCode
 from azure.storage.blob.aio import ContainerClient
 
 from registry_api.domain.problems import Code
-from registry_api.domain.resources import Failure
+from registry_api.domain.resources import Failure, FailureKind
 from registry_api.provisioning.accounts import account_of
 from registry_api.service.ports import BackendError
 
@@ -38,14 +39,21 @@ class Listed(NamedTuple):
     metadata: Mapping[str, str]
 
 
-def unavailable(region: str, what_happened: str) -> BackendError:
-    """Return the error of a region that may well answer later."""
-    return BackendError(Failure(code=Code.REGION_UNAVAILABLE, message=f"Region '{region}' {what_happened}"))
+def unavailable(region: str, what_happened: str, retry_after: timedelta | None = None) -> BackendError:
+    """Return the error of a region that may well answer later, perhaps not before it has been left alone."""
+    return BackendError(
+        Failure(
+            code=Code.REGION_UNAVAILABLE,
+            message=f"Region '{region}' {what_happened}",
+            kind=FailureKind.TRANSIENT if retry_after is None else FailureKind.THROTTLED,
+            retry_after=retry_after,
+        )
+    )
 
 
-def failed(message: str, *, final: bool) -> BackendError:
+def failed(message: str, kind: FailureKind = FailureKind.TRANSIENT) -> BackendError:
     """Return the error of a region that answers, but not as it should."""
-    return BackendError(Failure(code=Code.PROVISIONING_FAILED, message=message, final=final))
+    return BackendError(Failure(code=Code.PROVISIONING_FAILED, message=message, kind=kind))
 
 
 class Container:
@@ -184,28 +192,32 @@ class Container:
             return failed(
                 f"Azurite has no account '{account_of(self.region)}' for region '{self.region}'. Start it with the "
                 f"accounts of all regions: AZURITE_ACCOUNTS='{account_of(self.region)}:<key>;...'.",
-                final=True,
+                FailureKind.BLOCKED,
             )
         if status in _FORBIDDEN or isinstance(error, ClientAuthenticationError):
             return failed(
                 f"Azurite refuses the key of account '{account_of(self.region)}' for region '{self.region}'. Set "
                 "REGISTRY_LOCAL_ACCOUNT_KEY to the key that it was started with.",
-                final=True,
+                FailureKind.BLOCKED,
             )
         if status is None or status < HTTPStatus.BAD_REQUEST:
             return unavailable(self.region, "broke off its answer.")
         if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return unavailable(self.region, f"answers that it cannot serve now (HTTP {status}).")
+            return unavailable(self.region, f"answers that it cannot serve now (HTTP {status}).", _retry_after(error))
         return failed(
             f"Region '{self.region}' answered HTTP {status} {code or ''}".rstrip()
-            + f" for the container '{self.name}'.",
-            final=False,
+            + f" for the container '{self.name}'."
         )
 
 
 def _code(error: HttpResponseError) -> str | None:
     """Return the storage service's own code of an error; it is not always what the SDK's exception is."""
     return getattr(error, "error_code", None)
+
+
+def _retry_after(error: HttpResponseError) -> timedelta | None:
+    seconds = str(getattr(error.response, "headers", {}).get("retry-after", ""))
+    return timedelta(seconds=int(seconds)) if seconds.isascii() and seconds.isdigit() else None
 
 
 def _block(number: int) -> str:

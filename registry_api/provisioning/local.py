@@ -18,7 +18,7 @@ from azure.storage.blob.aio import BlobServiceClient, LinearRetry
 
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Kind, Resource
+from registry_api.domain.resources import FailureKind, Kind, Resource
 from registry_api.domain.spec import StorageConfig
 from registry_api.provisioning import oci
 from registry_api.provisioning.accounts import account_of
@@ -160,7 +160,7 @@ async def _observe_home(registry: Registry, container: Container) -> Observation
         images = oci.image_count(index)
     except oci.LayoutError as error:
         raise failed(
-            f"The container registry in region '{container.region}' cannot be read: {error}.", final=True
+            f"The container registry in region '{container.region}' cannot be read: {error}.", FailureKind.BLOCKED
         ) from error
     details = _address(container) | {"images": str(images), "digest": oci.digest_of(index)}
     return Observation(Presence.READY, details)
@@ -173,7 +173,7 @@ async def _lay_out(registry: Registry, resource: Resource, container: Container)
         raise failed(
             f"The container registry in region '{container.region}' has lost its index but still has content. "
             f"Put {oci.INDEX} back, for example from a replica.",
-            final=True,
+            FailureKind.BLOCKED,
         )
     for name, content in (_marks(registry, resource) | {oci.INDEX: oci.EMPTY_INDEX}).items():
         await container.write_new(name, content)
@@ -197,8 +197,8 @@ async def _is_there(registry: Registry, container: Container) -> bool:
     if not _stamp(registry).items() <= metadata.items():
         raise failed(
             f"The container '{container.name}' in region '{container.region}' is there already and does not belong "
-            "to this registry. It is left alone; somebody has to remove it.",
-            final=True,
+            "to this registry. It is left alone.",
+            FailureKind.NAME_TAKEN,
         )
     return True
 

@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 
+from registry_api.domain.resources import FailureKind
 from registry_api.provisioning import oci
 from registry_api.provisioning.containers import Container, Listed, failed, unavailable
 
 CHUNK = 4 * 1024 * 1024
 # Short, so that a visit ends within its lease. What was copied stays; the next visit goes on where this one ends.
 START_BLOBS_FOR_SECONDS = 3.0
-BLOB_SECONDS = 10.0
+BLOB_SECONDS = 40.0
 
 _DIGEST = "digest"
 _INVENTORY = "inventory"
@@ -66,7 +67,8 @@ async def replicate(home: Container, replica: Container, marks: Mapping[str, byt
     except oci.LayoutError as error:
         has_changed = await home.read(oci.INDEX) != index
         raise failed(
-            f"The container registry in region '{home.region}' cannot be copied: {error}.", final=not has_changed
+            f"The container registry in region '{home.region}' cannot be copied: {error}.",
+            FailureKind.TRANSIENT if has_changed else FailureKind.BLOCKED,
         ) from error
     there |= {oci.blob_name(digest): size for digest, size in missing.items()}
     await replica.write(oci.INDEX, index, {**stamp, _DIGEST: oci.digest_of(index), _INVENTORY: _inventory(there)})
@@ -93,8 +95,7 @@ async def _copy(home: Container, replica: Container, missing: Mapping[str, int])
         except TimeoutError as error:
             raise failed(
                 f"Blob {digest} of {size} bytes could not be copied to region '{replica.region}' within "
-                f"{BLOB_SECONDS:.0f} seconds.",
-                final=False,
+                f"{BLOB_SECONDS:.0f} seconds."
             ) from error
     return True
 

@@ -1,19 +1,22 @@
 """The one way in which a request changes a registry: read, decide, announce, commit; again if others were faster."""
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from registry_api.domain import lifecycle
+from registry_api.domain import visits
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
+from registry_api.domain.events import NOWHERE, Origin
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Visit
 from registry_api.service.announcing import announce
-from registry_api.service.ports import Commit, Conflict, Ports, Replay, Revision, Stored
+from registry_api.service.ports import Conflict, Ports, Replay
+from registry_api.service.recording import commit_of
 
-_ATTEMPTS = 5
+_ATTEMPTS = 16  # in each round somebody gets through
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Intent:
     caller: Caller
     conditions: Conditions = UNCONDITIONAL
     within: Filter = ALL  # the scope that the caller names; a registry outside of it is none
+    origin: Origin = NOWHERE
     traceparent: str | None = None
     validate_only: bool = False
 
@@ -61,52 +65,29 @@ async def change(
             caller=intent.caller,
             now=now,
             operation_id=ports.ids.operation_id(key, now),
-            visit=Visit(token=ports.ids.visit_token(), due=now + lifecycle.FIRST_VISIT_DELAY),
+            visit=Visit(token=ports.ids.visit_token(), due=now + visits.FIRST_VISIT_DELAY),
             traceparent=intent.traceparent,
         )
         registry = decide(stored.registry if stored else None, acceptance)
-        follows = None
         if registry is not None:
-            outcome = Outcome(registry, created=stored is None, changed=True)
-            commit = _commit(stored, registry, acceptance, replay(registry) if replay else None)
+            commit = commit_of(stored, registry, intent.caller, now, intent.origin)
+            outcome = Outcome(commit.registry or registry, created=stored is None, changed=True)
+            if replay is not None:
+                commit = dataclasses.replace(commit, replay=replay(outcome.registry))
         elif stored is not None:
             outcome = Outcome(stored.registry)
-            if not lifecycle.is_forgotten(stored.registry, now):
+            if not visits.is_forgotten(stored.registry, now):
                 return outcome
-            registry, follows = lifecycle.remind(stored.registry, acceptance), stored.registry.visit.token
-            commit = Commit(key, registry, stored.version)
+            commit = commit_of(stored, visits.remind(stored.registry, now), intent.caller, now)
         else:
             raise TypeError("Nothing is stored, and nothing is to be: that is a refusal.")
         if intent.validate_only:
             return outcome
-        await announce(ports.queue, registry, registry.visit, now, follows=follows)
+        await announce(ports.queue, commit.registry or outcome.registry, now)
         with suppress(Conflict):
             await ports.store.commit(commit)
             return outcome
     raise refuse(
         Code.CONCURRENT_CHANGES,
         f"'{key.name}' was changed by others {_ATTEMPTS} times while this request was on its way; try again.",
-    )
-
-
-def _commit(stored: Stored | None, registry: Registry, acceptance: Acceptance, replay: Replay | None) -> Commit:
-    before = stored.registry if stored else None
-    operations = [registry.operation]
-    if before is not None and not before.operation.is_terminal:
-        operations.append(lifecycle.superseded(before.operation, registry.operation))
-    revision = Revision(
-        incarnation=registry.incarnation,
-        generation=registry.generation,
-        spec=registry.spec,
-        accepted_at=acceptance.now,
-        accepted_by=acceptance.caller.name,
-        operation=registry.operation.id,
-    )
-    return Commit(
-        key=registry.key,
-        registry=registry,
-        replaces=stored.version if stored else None,
-        operations=operations,
-        revision=revision if before is None or before.spec != registry.spec else None,
-        replay=replay,
     )

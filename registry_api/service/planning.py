@@ -11,7 +11,7 @@ from registry_api.domain.registry import Scope, Visit
 from registry_api.domain.validation import Draft
 from registry_api.service.accepting import Intent
 from registry_api.service.ports import Ports
-from registry_api.service.registries import key_to_put, put_decision
+from registry_api.service.registries import key_of_document, put_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ async def preview(
     Raises:
         Refusal: With everything that speaks against it.
     """
-    key = key_to_put(document, scope, intent, allowed)
+    key = key_of_document(document, scope, intent, allowed)
     stored = await ports.store.read(key)
     registry = stored.registry if stored else None
     now = ports.clock.now()

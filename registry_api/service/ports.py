@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.registry import Registry, RegistryKey
@@ -64,6 +65,15 @@ class Replay(BaseModel):
     expires_at: datetime
 
 
+class Progress(BaseModel):
+    """Where the resync goes on: over the registries, and over everything that is not kept for ever."""
+
+    model_config = ConfigDict(frozen=True)
+
+    registries: str | None = None
+    retention: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that changes together. `registry` None removes the row.
@@ -75,6 +85,7 @@ class Commit:
     registry: Registry | None
     replaces: str | None
     operations: Sequence[Operation] = ()
+    events: Sequence[Event] = ()
     revision: Revision | None = None
     replay: Replay | None = None
 
@@ -118,6 +129,36 @@ class Store(Protocol):
         Raises:
             ValueError: If the continuation is not one that this method gave for the registry.
         """
+
+    async def list_events(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Event]:
+        """Return up to `limit` events (1 to 100) of a name, the newest first, also of registries that are gone.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave for the registry.
+        """
+
+    async def walk(self, limit: int, continuation: str | None) -> Page[Stored]:
+        """Return up to `limit` registries (1 to 100) of all tenants.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave.
+        """
+
+    async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
+        """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave.
+        """
+
+    async def read_progress(self) -> Progress:
+        """Return how far the resync has come."""
+
+    async def keep_progress(self, progress: Progress) -> None:
+        """Note how far the resync has come."""
+
+    async def quarantine(self, message_id: str, content: bytes, now: datetime) -> None:
+        """Keep a message that cannot be read, for somebody to look at."""
 
     async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
         """Note what an idempotency key is used for, and return what it was used for first, unless that has expired."""

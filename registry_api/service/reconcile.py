@@ -8,13 +8,15 @@ its way: every visit announces the next one before it does anything else.
 import logging
 from datetime import datetime, timedelta
 
-from registry_api.domain import lifecycle
-from registry_api.domain.lifecycle import Findings
+from registry_api.domain import lifecycle, visits
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Registry, Visit
-from registry_api.domain.resources import Failure
+from registry_api.domain.registry import Registry, Visit, service_of
+from registry_api.domain.resources import Failure, FailureKind
+from registry_api.domain.visits import Findings
 from registry_api.service.announcing import announce
+from registry_api.service.leasing import under_lease
 from registry_api.service.ports import Backend, Commit, Conflict, Message, Ports, StorageUnavailable, Stored
+from registry_api.service.recording import commit_of
 from registry_api.service.work import work
 
 _log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ _log = logging.getLogger(__name__)
 # A request that announced a change has long ended, or will never commit it, when its message is this old.
 COMMIT_WINDOW = timedelta(seconds=60)
 _LOOK_AGAIN = timedelta(seconds=5)
+_EARLY = timedelta(seconds=1)  # that clocks may differ by
 _STORAGE_PAUSE = timedelta(seconds=20)
 _ATTEMPTS = 5
 
@@ -38,7 +41,7 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
         try:
             stored = await ports.store.read(message.key)
             if stored is not None and _is_due(stored.registry, message) and stored.registry.operation.is_overdue(now):
-                if await _commit(stored, lifecycle.time_out(stored.registry, now), ports):
+                if await _commit(stored, lifecycle.time_out(stored.registry, now), now, ports):
                     return
                 continue
         except StorageUnavailable:
@@ -50,11 +53,14 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
             return
         if stored is None or not _is_due(stored.registry, message):
             return
-        following = await _announce_next(stored.registry, now, ports)
+        following = visits.following_visit(stored.registry, ports.ids.visit_token(), now)
+        await announce(ports.queue, stored.registry, now, following=following)
         try:
             begun = await _take_lease(stored, following, now, ports)
             if begun is not None:
-                await _end(begun, await work(begun.registry, backend, ports.clock), ports)
+                findings = await under_lease(begun, work(begun.registry, backend, ports.clock), ports)
+                if findings is not None:
+                    await _end(begun, findings, ports)
                 return
         except StorageUnavailable:
             _log.warning("The visit to '%s' ends early; the one announced goes on.", message.name, exc_info=True)
@@ -78,8 +84,10 @@ async def give_up(message: Message, *, ports: Ports) -> None:
             return
         told = [resource.failure.message for resource in stored.registry.resources if resource.failure]
         cause = f"The last problem was: {told[0]}" if told else "The log has the cause."
-        failure = Failure(code=Code.OPERATION_POISONED, message=f"The work failed too often. {cause}", final=True)
-        if await _commit(stored, lifecycle.fail(stored.registry, failure, now), ports):
+        failure = Failure(
+            code=Code.OPERATION_POISONED, message=f"The work failed too often. {cause}", kind=FailureKind.PERMANENT
+        )
+        if await _commit(stored, lifecycle.fail(stored.registry, failure, now), now, ports):
             return
     raise Conflict(f"'{message.name}' changes too fast to be given up.")
 
@@ -92,6 +100,8 @@ def _postponement(stored: Stored | None, message: Message, now: datetime) -> tim
         return _LOOK_AGAIN if abs(now - message.announced_at) < COMMIT_WINDOW else None
     if stored is None or not _is_due(stored.registry, message):
         return None
+    if stored.registry.visit.due - now > _EARLY:
+        return stored.registry.visit.due - now  # the cloud wants to be left alone for so long
     lease = stored.registry.lease
     if lease.expires is not None and lease.is_held(now):
         return min(lease.expires - now, _LOOK_AGAIN)
@@ -103,47 +113,38 @@ def _is_due(registry: Registry, message: Message) -> bool:
     return not registry.state.is_terminal and registry.visit.token in {message.visit, message.follows}
 
 
-async def _commit(stored: Stored, registry: Registry, ports: Ports) -> bool:
-    """Store a registry with its operation; tell whether nobody was faster."""
+async def _commit(stored: Stored, registry: Registry | None, now: datetime, ports: Ports) -> bool:
+    """Put a registry in the place of what is stored; tell whether nobody was faster."""
     try:
-        await ports.store.commit(Commit(registry.key, registry, stored.version, (registry.operation,)))
+        await ports.store.commit(_commit_of(stored, registry, now))
     except Conflict:
         return False
     return True
 
 
-async def _announce_next(registry: Registry, now: datetime, ports: Ports) -> Visit:
-    number = registry.visit.number
-    following = Visit(token=ports.ids.visit_token(), due=now + lifecycle.visit_delay(number), number=number + 1)
-    await announce(ports.queue, registry, following, now, follows=registry.visit.token)
-    return following
+def _commit_of(stored: Stored, registry: Registry | None, now: datetime) -> Commit:
+    return commit_of(stored, registry, service_of(stored.registry.tenant), now)
 
 
 async def _take_lease(stored: Stored, following: Visit, now: datetime, ports: Ports) -> Stored | None:
     """Return the registry with its lease taken, None when somebody else was faster."""
-    begun = lifecycle.begin_visit(stored.registry, following, now)
+    commit = _commit_of(stored, visits.begin_visit(stored.registry, following, now), now)
     try:
-        version = await ports.store.commit(Commit(begun.key, begun, stored.version, (begun.operation,)))
+        version = await ports.store.commit(commit)
     except Conflict:
         return None
-    return Stored(begun, version) if version is not None else None
+    return Stored(commit.registry, version) if commit.registry is not None and version is not None else None
 
 
 async def _end(begun: Stored, findings: Findings, ports: Ports) -> None:
     """Write down what was found, on top of whatever was accepted meanwhile, unless the lease was lost."""
-    current = begun
+    current: Stored | None = begun
     for _ in range(_ATTEMPTS):
-        now = ports.clock.now()
-        ended = lifecycle.end_visit(current.registry, findings, now)
-        operation = ended.operation if ended else lifecycle.gone(current.registry.operation, now)
-        try:
-            await ports.store.commit(Commit(current.registry.key, ended, current.version, (operation,)))
-        except Conflict:
-            read = await ports.store.read(current.registry.key)
-            if read is None or read.registry.fence != begun.registry.fence:
-                _log.warning("Lost the lease on '%s', %s.", begun.registry.spec.name, begun.registry.fence)
-                return
-            current = read
-        else:
+        if current is None or current.registry.fence != begun.registry.fence:
+            _log.warning("Lost the lease on '%s', %s.", begun.registry.spec.name, begun.registry.fence)
             return
+        now = ports.clock.now()
+        if await _commit(current, visits.end_visit(current.registry, findings, now), now, ports):
+            return
+        current = await ports.store.read(begun.registry.key)
     raise Conflict(f"'{begun.registry.spec.name}' changes too fast to write down what was found.")

@@ -13,7 +13,7 @@ from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
 from registry_api.domain.names import is_registry_name
-from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
 from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
@@ -38,20 +38,19 @@ async def create(
         Refusal: If it exists, what is stored speaks against it, or the idempotency key was used for something else.
         StorageUnavailable: If it may or may not have been written; the same request with the same key is safe.
     """
-    spec = admit_creation(document, scope, allowed)
-    key = RegistryKey.of(intent.caller.tenant, spec.name)
+    key = key_of_document(document, scope, intent, allowed)
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
         admit_absence(registry, intent.within)
-        return lifecycle.create(spec, scope, acceptance)
+        return lifecycle.create(admit_creation(document, scope, allowed), scope, acceptance)
 
-    if idempotency_key is None:
+    if idempotency_key is None or document.problems:
         return await change(key, intent, decide, ports)
     once = _Once(
         key=key,
         digest=hashlib.sha256(f"{intent.caller.name}\n{idempotency_key}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(f"{spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
+        fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
         now=ports.clock.now(),
         is_rehearsal=intent.validate_only,
     )
@@ -72,11 +71,13 @@ async def put(
         Refusal: If what is stored speaks against it; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
-    key = key_to_put(document, scope, intent, allowed)
+    key = key_of_document(document, scope, intent, allowed)
     return await change(key, intent, put_decision(document, scope, intent, allowed), ports)
 
 
-def key_to_put(document: Draft, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None) -> RegistryKey:
+def key_of_document(
+    document: Draft, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None
+) -> RegistryKey:
     """Return the key of the registry that a document names.
 
     Raises:
@@ -118,7 +119,7 @@ async def patch(
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         if registry is None or not intent.within.matches(registry):
-            raise _not_found(name)
+            raise not_found(name)
         intent.conditions.check(registry.etag)
         merged: Any = merge_patch(registry.spec.model_dump(mode="json", exclude_none=True), merge)
         spec = admit_change(registry, examine(merged, name), allowed)
@@ -142,7 +143,7 @@ async def delete(
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         if registry is None or not intent.within.matches(registry):
-            raise _not_found(name)
+            raise not_found(name)
         intent.conditions.check(registry.etag)
         return lifecycle.delete(registry, acceptance) if admit_delete(registry) else None
 
@@ -169,7 +170,7 @@ async def retry(
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         if registry is None or not intent.within.matches(registry):
-            raise _not_found(name)
+            raise not_found(name)
         intent.conditions.check(registry.etag)
         return lifecycle.retry(registry, acceptance) if registry.state.is_terminal else None
 
@@ -184,7 +185,7 @@ async def read(name: str, *, caller: Caller, within: Filter = ALL, store: Store)
     """
     stored = await store.read(RegistryKey.of(caller.tenant, name)) if is_registry_name(name) else None
     if stored is None or not within.matches(stored.registry):
-        raise _not_found(name)
+        raise not_found(name)
     return stored.registry
 
 
@@ -211,7 +212,7 @@ async def list_page(
 
 async def _change_named(name: str, intent: Intent, decide: Decision, ports: Ports) -> Outcome:
     if not is_registry_name(name):
-        raise _not_found(name)
+        raise not_found(name)
     key = RegistryKey.of(intent.caller.tenant, name)
     return await change(key, intent, decide, ports)
 
@@ -260,5 +261,6 @@ class _Once:
         return Outcome(kept.registry, created=True, changed=True) if kept and self.now < kept.expires_at else None
 
 
-def _not_found(name: str) -> Refusal:
-    return refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named '{name}'.", "name")
+def not_found(name: str) -> Refusal:
+    """Return the refusal of a request for a registry that is not there."""
+    return refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named {quote(name)}.", "name")

@@ -1,6 +1,6 @@
 """What a visit does in the cloud: look at everything, plan, start what can be started, and look again.
 
-All of it ends within `WORKING_TIME`, whatever the cloud does, so that a visit ends within its lease.
+All of it ends within `WORKING_TIME`, whatever the cloud does.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from registry_api.domain.lifecycle import Findings
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Failure, ResourceKey
+from registry_api.domain.resources import Failure, FailureKind, ResourceKey
+from registry_api.domain.visits import Findings
 from registry_api.service.ports import Backend, BackendError, Clock
 
-WORKING_TIME = timedelta(seconds=20)
+WORKING_TIME = timedelta(seconds=60)
 _STARTING_TIME = timedelta(seconds=10)  # what is started has as much again to answer
 _CONCURRENT_CALLS = 16
 
@@ -33,6 +33,11 @@ _UNFORESEEN = Failure(code=Code.INTERNAL_ERROR, message="An unexpected error; se
 async def work(registry: Registry, backend: Backend, clock: Clock) -> Findings:
     """Bring the cloud nearer to what the registry wants, and return what was found."""
     return await _Work(registry, backend, clock, clock.now()).run()
+
+
+async def look(registry: Registry, backend: Backend, clock: Clock) -> Findings:
+    """Return what is found, and do nothing about it."""
+    return await _Work(registry, backend, clock, clock.now()).found()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +73,26 @@ class _Work:
             started |= new
             failures |= await self._start([action for key, action in to_start.items() if key in new])
 
+    async def found(self) -> Findings:
+        observed, unseen = await self._look()
+        return Findings(
+            self.registry.serial, observed, plan(self.registry.resources, self.registry.wanted, observed), unseen
+        )
+
     async def _look(self) -> tuple[dict[ResourceKey, Observation], dict[ResourceKey, Failure]]:
         """Return what is seen, and why the rest is not; what cannot be seen is waited for."""
         answers = await self._ask(
             (resource.key, partial(self.backend.observe, self.registry, resource))
             for resource in self.registry.resources
         )
-        unseen = {key: answer for key, answer in answers.items() if isinstance(answer, Failure)}
-        seen = {key: answer for key, answer in answers.items() if not isinstance(answer, Failure)}
+        unseen, seen = {}, {}
+        for key, answer in answers.items():
+            if not isinstance(answer, Failure):
+                seen[key] = answer
+            elif answer.kind is FailureKind.NAME_TAKEN and key not in self.registry.wanted:
+                seen[key] = Observation(Presence.ABSENT)  # what is there is not ours to remove
+            else:
+                unseen[key] = answer
         return seen | dict.fromkeys(unseen, Observation(Presence.CHANGING)), unseen
 
     async def _start(self, actions: Iterable[Action]) -> dict[ResourceKey, Failure]:

@@ -42,6 +42,14 @@ class MemoryRows:
         following = Position(found[limit], key) if len(found) > limit else None
         return Slice([self._rows[partition, key] for partition in found[:limit]], following)
 
+    async def walk(self, limit: int, start: Position | None) -> Slice:
+        """Return rows of any key from all partitions, in the order of the partitions and then the keys."""
+        await asyncio.sleep(0)
+        begin = ("", "") if start is None else (start.partition, start.key or "")
+        found = [keys for keys in sorted(self._rows) if keys >= begin]
+        following = Position(*found[limit]) if len(found) > limit else None
+        return Slice([self._rows[keys] for keys in found[:limit]], following)
+
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
         """Return rows of one partition from a range of keys, in the order of the keys."""
         await asyncio.sleep(0)

@@ -98,6 +98,17 @@ class Rows(Protocol):
             ValueError: If no scan ended at `start`.
         """
 
+    async def walk(self, limit: int, start: Position | None) -> Slice:
+        """Return rows of any key from all partitions, in the order of the partitions and then the keys.
+
+        Args:
+            limit: How many rows to return at most.
+            start: Where an earlier walk ended; None begins at the first row.
+
+        Raises:
+            ValueError: If no walk ended at `start`.
+        """
+
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
         """Return rows of one partition from a range of keys, in the order of the keys.
 

@@ -4,36 +4,50 @@ All rows of a registry share a partition, so that one transaction changes them t
 tenant are a range from `tenant:` up to `tenant;`, the character after the colon.
 """
 
+import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
 from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.spec import STORED
-from registry_api.service.ports import Claim, Commit, Conflict, Page, Replay, Revision, Stored
+from registry_api.service.ports import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
+from registry_api.storage.records import CLAIM, EVENT, OPERATION, REGISTRY, REPLAY, REVISION, UnreadableRowError, parse
+from registry_api.storage.retention import is_over
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Rows, Slice, Upsert, Write
 
-_REGISTRY = "registry"
-_OPERATION = "op:"
-_REVISION = "rev:"
-_REPLAY = "idem:"
-_CLAIM = "claim"
 # Claims of idempotency keys have partitions of their own, outside of every tenant's range: a key is the caller's,
 # whichever registry it is used for.
 _CLAIMS = "=idem"
 _CLAIM_ATTEMPTS = 5
-_LAST_GENERATION = 9_999_999_999
+_RESYNC, _PROGRESS = "=resync", "progress"
+_QUARANTINE = "=quarantine"
+_FIRST_PARTITION, _LAST_PARTITION = " ", "~~"
+_EVERYWHERE, _EVERY_ROW = "every registry", "every row"  # what no tenant's list is called
+_LAST_NUMBER = 9_999_999_999
+
+_log = logging.getLogger(__name__)
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
 
-class UnreadableRowError(Exception):
-    """A row does not hold what its key says. It is not a `ValueError`: no caller asked for it wrongly."""
+class Quarantined(BaseModel):
+    """A message that cannot be read."""
+
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    time: datetime
+    size: int
+    sha256: str
+    content: bytes
 
 
 class RegistryStore:
@@ -48,39 +62,82 @@ class RegistryStore:
 
     async def read(self, key: RegistryKey) -> Stored | None:
         """Return a registry, or None."""
-        row = await self._rows.get(_partition(key), _REGISTRY)
-        return None if row is None else Stored(_parse(Registry, row), row.version)
+        row = await self._rows.get(_partition(key), REGISTRY)
+        return None if row is None else Stored(parse(Registry, row), row.version)
 
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
         row = await self._rows.get(_partition(key), _operation_key(operation_id))
-        return None if row is None else _parse(Operation, row)
+        return None if row is None else parse(Operation, row)
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries of a tenant, in the order of their keys."""
         first, end = (_escape(tenant) + delimiter for delimiter in ":;")
         start = _Continuation.decode(continuation, f"{tenant}:")
-        return _page(Registry, await self._rows.scan(first, end, _REGISTRY, limit, start), f"{tenant}:")
+        return _page(Registry, await self._rows.scan(first, end, REGISTRY, limit, start), f"{tenant}:")
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations of a registry, the newest first: that is the order of their ids."""
-        return await self._list(Operation, key, _OPERATION, limit, continuation)
+        return await self._list(Operation, key, OPERATION, limit, continuation)
 
     async def list_revisions(
         self, key: RegistryKey, incarnation: str, limit: int, continuation: str | None
     ) -> Page[Revision]:
         """Return up to `limit` revisions of a registry, the newest first."""
-        return await self._list(Revision, key, f"{_REVISION}{_escape(incarnation)}:", limit, continuation)
+        return await self._list(Revision, key, f"{REVISION}{_escape(incarnation)}:", limit, continuation)
+
+    async def list_events(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Event]:
+        """Return up to `limit` events of a name, the newest first: that is the order of incarnations as well."""
+        return await self._list(Event, key, EVENT, limit, continuation)
+
+    async def walk(self, limit: int, continuation: str | None) -> Page[Stored]:
+        """Return up to `limit` registries of all tenants. A row that cannot be read is left out, and logged."""
+        start = _Continuation.decode(continuation, _EVERYWHERE)
+        found = await self._rows.scan(_FIRST_PARTITION, _LAST_PARTITION, REGISTRY, limit, start)
+        items = []
+        for row in found.rows:
+            try:
+                items.append(Stored(parse(Registry, row), row.version))
+            except UnreadableRowError:
+                _log.exception("The walk leaves a registry out.")
+        return Page(items, _following(found, _EVERYWHERE))
+
+    async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
+        """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end."""
+        found = await self._rows.walk(limit, _Continuation.decode(continuation, _EVERY_ROW))
+        for partition, group in groupby(found.rows, key=lambda row: row.partition):
+            rows = [*group]
+            over = [row for row in rows if is_over(row, now)]
+            if revisions := [row for row in rows if row.key.startswith(REVISION)]:
+                over += await self._pointless(partition, revisions)
+            if over:
+                with suppress(Conflict):  # somebody writes one of them just now; the next walk comes by
+                    await self._rows.transact(partition, [Delete(row.key, row.version) for row in over])
+        return _following(found, _EVERY_ROW)
+
+    async def read_progress(self) -> Progress:
+        """Return how far the resync has come."""
+        row = await self._rows.get(_RESYNC, _PROGRESS)
+        return Progress() if row is None else parse(Progress, row)
+
+    async def keep_progress(self, progress: Progress) -> None:
+        """Note how far the resync has come."""
+        await self._rows.transact(_RESYNC, [Upsert(_PROGRESS, progress.model_dump_json())])
+
+    async def quarantine(self, message_id: str, content: bytes, now: datetime) -> None:
+        """Keep a message that cannot be read, for somebody to look at."""
+        kept = Quarantined(time=now, size=len(content), sha256=sha256(content).hexdigest(), content=content)
+        await self._rows.transact(_QUARANTINE, [Upsert(_escape(message_id), kept.model_dump_json())])
 
     async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
         """Note what an idempotency key is used for, and return what it was used for first, unless that has expired."""
         partition = _claim_partition(tenant, idempotency_key)
         for _ in range(_CLAIM_ATTEMPTS):
-            row = await self._rows.get(partition, _CLAIM)
+            row = await self._rows.get(partition, CLAIM)
             if (first := _valid_claim(row, now)) is not None:
                 return first
             text = claim.model_dump_json()
-            write = Insert(_CLAIM, text) if row is None else Replace(_CLAIM, text, row.version)
+            write = Insert(CLAIM, text) if row is None else Replace(CLAIM, text, row.version)
             with suppress(Conflict):
                 await self._rows.transact(partition, [write])
                 return claim
@@ -88,23 +145,30 @@ class RegistryStore:
 
     async def read_claim(self, tenant: str, idempotency_key: str, now: datetime) -> Claim | None:
         """Return what an idempotency key was used for first, or None if it is free or that has expired."""
-        return _valid_claim(await self._rows.get(_claim_partition(tenant, idempotency_key), _CLAIM), now)
+        return _valid_claim(await self._rows.get(_claim_partition(tenant, idempotency_key), CLAIM), now)
 
     async def read_replay(self, key: RegistryKey, idempotency_key: str) -> Replay | None:
         """Return what a request with an idempotency key led to, or None."""
         row = await self._rows.get(_partition(key), _replay_key(idempotency_key))
-        return None if row is None else _parse(Replay, row)
+        return None if row is None else parse(Replay, row)
 
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone."""
         writes: list[Write] = [_registry_write(commit)]
         writes += (Upsert(_operation_key(operation.id), operation.model_dump_json()) for operation in commit.operations)
+        writes += (Insert(_event_key(event), event.model_dump_json()) for event in commit.events)
         if commit.revision is not None:
             writes.append(Insert(_revision_key(commit.revision), commit.revision.model_dump_json()))
         if commit.replay is not None:
             writes.append(Upsert(_replay_key(commit.replay.idempotency_key), commit.replay.model_dump_json()))
         versions = await self._rows.transact(_partition(commit.key), writes)
         return versions[0]
+
+    async def _pointless(self, partition: str, revisions: Sequence[Row]) -> Sequence[Row]:
+        """Return the revisions of registries that are gone."""
+        row = await self._rows.get(partition, REGISTRY)
+        kept = "" if row is None else f"{REVISION}{_escape(parse(Registry, row).incarnation)}:"
+        return [revision for revision in revisions if row is None or not revision.key.startswith(kept)]
 
     async def _list(
         self, model: type[_Record], key: RegistryKey, prefix: str, limit: int, continuation: str | None
@@ -155,41 +219,42 @@ def _claim_partition(tenant: str, idempotency_key: str) -> str:
 
 
 def _valid_claim(row: Row | None, now: datetime) -> Claim | None:
-    claim = None if row is None else _parse(Claim, row)
+    claim = None if row is None else parse(Claim, row)
     return claim if claim is not None and now < claim.expires_at else None
 
 
 def _operation_key(operation_id: str) -> str:
-    return f"{_OPERATION}{_escape(operation_id)}"
+    return f"{OPERATION}{_escape(operation_id)}"
 
 
 def _replay_key(idempotency_key: str) -> str:
-    return f"{_REPLAY}{_escape(idempotency_key)}"
+    return f"{REPLAY}{_escape(idempotency_key)}"
 
 
 def _revision_key(revision: Revision) -> str:
     """Return a key by which the newest revision is the first."""
-    return f"{_REVISION}{_escape(revision.incarnation)}:{_LAST_GENERATION - revision.generation:010d}"
+    return f"{REVISION}{_escape(revision.incarnation)}:{_LAST_NUMBER - revision.generation:010d}"
+
+
+def _event_key(event: Event) -> str:
+    """Return a key by which the newest event of the newest incarnation is the first."""
+    return f"{EVENT}{_escape(event.incarnation)}:{_LAST_NUMBER - event.sequence:010d}"
 
 
 def _registry_write(commit: Commit) -> Write:
     match commit:
         case Commit(registry=Registry() as registry, replaces=None):
-            return Insert(_REGISTRY, registry.model_dump_json())
+            return Insert(REGISTRY, registry.model_dump_json())
         case Commit(registry=Registry() as registry, replaces=str(version)):
-            return Replace(_REGISTRY, registry.model_dump_json(), version)
+            return Replace(REGISTRY, registry.model_dump_json(), version)
         case Commit(registry=None, replaces=str(version)):
-            return Delete(_REGISTRY, version)
+            return Delete(REGISTRY, version)
     raise ValueError("A commit that removes a registry says which version of it.")
 
 
 def _page(model: type[_Record], found: Slice, scope: str) -> Page[_Record]:
-    following = _Continuation(scope=scope, position=found.next).encode() if found.next else None
-    return Page([_parse(model, row) for row in found.rows], following)
+    return Page([parse(model, row) for row in found.rows], _following(found, scope))
 
 
-def _parse(model: type[_Record], row: Row) -> _Record:
-    try:
-        return model.model_validate_json(row.text, context=STORED)
-    except ValidationError as error:
-        raise UnreadableRowError(f"Row '{row.key}' of '{row.partition}' is no {model.__name__}.") from error
+def _following(found: Slice, scope: str) -> str | None:
+    return _Continuation(scope=scope, position=found.next).encode() if found.next else None

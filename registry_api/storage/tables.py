@@ -68,6 +68,10 @@ class TableRows:
         """Return rows with one key from a range of partitions, in the order of the partitions."""
         return await self._query(_PARTITIONS, {"first": first, "end": end, "key": key}, limit, start)
 
+    async def walk(self, limit: int, start: Position | None) -> Slice:
+        """Return rows of any key from all partitions, in the order of the partitions and then the keys."""
+        return await self._query("", {}, limit, start)
+
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
         """Return rows of one partition from a range of keys, in the order of the keys."""
         return await self._query(_KEYS, {"partition": partition, "first": first, "end": end}, limit, start)

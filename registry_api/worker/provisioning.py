@@ -1,41 +1,54 @@
-"""The queue's functions: one visit per message, and an end for messages that fail too often."""
+"""The functions that no caller waits for: one visit per message, an end for what fails too often, and the resync."""
+
+import hashlib
+import logging
 
 import azure.functions as func
 from pydantic import ValidationError
 
 from registry_api import bootstrap
-from registry_api.service import reconcile
+from registry_api.service import reconcile, resync
 from registry_api.service.ports import Message
 from registry_api.settings import QUEUE
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
 
-
-class UnreadableMessageError(Exception):
-    """A message on the poison queue is not one of ours."""
+_log = logging.getLogger(__name__)
 
 
 @blueprint.function_name("provision")
 @blueprint.queue_trigger(arg_name="message", queue_name=QUEUE, connection="AzureWebJobsStorage")
 async def provision(message: func.QueueMessage) -> None:
     """Visit the registry that a message names."""
-    await reconcile.visit(
-        Message.model_validate_json(message.get_body()), ports=bootstrap.app().ports, backend=bootstrap.backend()
-    )
+    readable = await _read(message)
+    if readable is not None:
+        await reconcile.visit(readable, ports=bootstrap.app().ports, backend=bootstrap.backend())
 
 
 @blueprint.function_name("provision_poison")
 @blueprint.queue_trigger(arg_name="message", queue_name=f"{QUEUE}-poison", connection="AzureWebJobsStorage")
 async def provision_poison(message: func.QueueMessage) -> None:
-    """End the operation whose message failed too often.
+    """End the operation whose message failed too often."""
+    readable = await _read(message)
+    if readable is not None:
+        await reconcile.give_up(readable, ports=bootstrap.app().ports)
 
-    Raises:
-        UnreadableMessageError: Again and again, for as long as somebody has not looked at the message: the host
-            keeps what fails on a poison queue (Microsoft.Azure.WebJobs, QueueProcessor).
-    """
+
+@blueprint.function_name("resync")
+@blueprint.timer_trigger(arg_name="timer", schedule="*/15 * * * * *")
+async def resync_timer(timer: func.TimerRequest) -> None:
+    """Find what no message will bring about: lost messages, overdue operations, drift, and what is kept too long."""
+    del timer
+    await resync.tick(ports=bootstrap.app().ports, backend=bootstrap.backend())
+
+
+async def _read(message: func.QueueMessage) -> Message | None:
+    """Return what a message says; one that nobody can read is kept where somebody can look at it."""
+    body = message.get_body()
     try:
-        readable = Message.model_validate_json(message.get_body())
+        return Message.model_validate_json(body)
     except ValidationError:
-        size = len(message.get_body())
-        raise UnreadableMessageError(f"Message {message.id} of {size} bytes cannot be read; it stays here.") from None
-    await reconcile.give_up(readable, ports=bootstrap.app().ports)
+        ports = bootstrap.app().ports
+        await ports.store.quarantine(message.id or hashlib.sha256(body).hexdigest(), body, ports.clock.now())
+        _log.error("Message %s of %d bytes cannot be read; it is in quarantine.", message.id, len(body))
+        return None

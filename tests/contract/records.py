@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from registry_api.domain import lifecycle
+from registry_api.domain import lifecycle, visits
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.regions import catalogue
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope, Visit
-from registry_api.domain.resources import Failure
+from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.spec import RegistrySpec
 from registry_api.service.ports import Commit, Message, Revision
 
@@ -36,13 +36,13 @@ def updated(registry: Registry, operation_id: str = "Demo.2") -> Registry:
 def visited(registry: Registry, presence: Presence, failure: Failure | None = None) -> Registry:
     """Return a registry after a visit that found all of its resources alike, and perhaps one in trouble."""
     seen = Observation(presence, {"endpoint": "https://example.com/Ä"})
-    findings = lifecycle.Findings(
+    findings = visits.Findings(
         serial=registry.serial,
         observed={resource.key: seen for resource in registry.resources},
         remaining=[Action(Verb.WAIT, resource) for resource in registry.resources if presence is not Presence.READY],
         failures={registry.resources[0].key: failure} if failure else {},
     )
-    after = lifecycle.end_visit(lifecycle.begin_visit(registry, VISIT, NOW), findings, NOW)
+    after = visits.end_visit(visits.begin_visit(registry, VISIT, NOW), findings, NOW)
     assert after is not None
     return after
 
@@ -52,13 +52,13 @@ def in_every_state() -> dict[str, Registry]:
     created = new(intellectual_property={"publisher": "Ödön & Søn"}, tags={"größe": "🗺", "a": ""})
     return {
         "created": created,
-        "visiting": lifecycle.begin_visit(created, VISIT, NOW),
+        "visiting": visits.begin_visit(created, VISIT, NOW),
         "waiting": visited(created, Presence.CHANGING),
         "failing": visited(created, Presence.CHANGING, Failure(code="Busy", message="Try “later”.")),
         "succeeded": visited(created, Presence.READY),
         "updated": updated(created),
         "deleting": lifecycle.delete(created, acceptance("Demo.3", "t1")),
-        "failed": lifecycle.fail(created, Failure(code="Quota", message="No more.", final=True), NOW),
+        "failed": lifecycle.fail(created, Failure(code="Quota", message="No more.", kind=FailureKind.BLOCKED), NOW),
         "huge": huge(),
     }
 

@@ -2,15 +2,19 @@
 
 import asyncio
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
 import pytest
 
+from registry_api.domain.events import Event, EventType
+from registry_api.domain.operation import OperationStatus
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.ports import Claim, Commit, Conflict, Revision
+from registry_api.service.ports import Claim, Commit, Conflict, Progress, Replay, Revision
+from registry_api.storage.records import UnreadableRowError
 from registry_api.storage.rows import Rows, Upsert
-from registry_api.storage.store import RegistryStore, UnreadableRowError
+from registry_api.storage.store import Quarantined, RegistryStore
 from tests.contract.records import (
     ELSEWHERE,
     NOW,
@@ -298,3 +302,103 @@ async def test_an_idempotency_key_belongs_to_its_first_use_until_that_expires(st
     assert await store.read_claim("t1", "key", first.expires_at) is None
     assert await store.claim("t1", "key", second, first.expires_at) == second
     assert (await store.list("t1", 10, None)).items == []
+
+
+def event_of(registry: Registry, sequence: int) -> Event:
+    """Return something that happened to a registry."""
+    return Event(
+        incarnation=registry.incarnation,
+        sequence=sequence,
+        time=NOW,
+        type=EventType.REQUEST_ACCEPTED,
+        operation=registry.operation.id,
+        operation_kind=registry.operation.kind,
+        generation=registry.generation,
+        actor="ada@example.com",
+        actor_type="User",
+    )
+
+
+async def test_events_are_listed_from_the_newest_and_outlive_their_registry(store: RegistryStore) -> None:
+    """What happened is there page by page, in the same transaction as the change, and is never written twice."""
+    registry = new()
+    events = [event_of(registry, sequence) for sequence in range(1, 13)]
+    version = await store.commit(replace(acceptance_of(registry), events=events))
+    assert version is not None
+    with pytest.raises(Conflict):
+        await store.commit(replace(removal_of(registry, version), events=[events[-1]]))
+    await store.commit(removal_of(registry, version))
+
+    first = await store.list_events(registry.key, 10, None)
+    assert [event.sequence for event in first.items] == [*range(12, 2, -1)]
+    second = await store.list_events(registry.key, 10, first.continuation)
+    assert (second.items, second.continuation) == (events[1::-1], None)
+
+
+async def test_the_walk_passes_every_registry_of_every_tenant(store: RegistryStore, rows: Rows) -> None:
+    """Page by page, with the versions that commits need; a row that cannot be read is passed over."""
+    registries = [new(name, tenant) for tenant in ["a", "Z-9", "~", "tenant with blanks"] for name in ["One", "two"]]
+    versions = {registry.key: await keep(store, registry) for registry in registries}
+    await rows.transact("m:broken", [Upsert("registry", "{}")])
+    await store.claim("a", "key", Claim(fingerprint="x", expires_at=NOW), NOW)
+    seen: dict[RegistryKey, str] = {}
+    continuation: str | None = None
+    while True:
+        page = await store.walk(3, continuation)
+        seen |= {stored.registry.key: stored.version for stored in page.items}
+        continuation = page.continuation
+        if continuation is None:
+            break
+
+    assert seen == versions
+    with pytest.raises(ValueError, match="continuation"):
+        await store.walk(3, "nothing")
+
+
+async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore, rows: Rows) -> None:
+    """Ended operations, answers and claims go when their time is over; registries and what is unknown stay."""
+    registry, gone = new(), new("Gone")
+    ended = registry.operation.model_copy(update={"end_time": NOW, "status": OperationStatus.SUCCEEDED})
+    replay = Replay(idempotency_key="k", registry=registry, expires_at=NOW)
+    kept = replace(acceptance_of(registry), events=[event_of(registry, 1)], replay=replay)
+    await store.commit(replace(kept, operations=[ended, new("x1").operation]))
+    await store.commit(removal_of(gone, await keep(store, gone)))
+    await store.claim("t1", "old", Claim(fingerprint="x", expires_at=NOW + timedelta(days=1)), NOW)
+    await rows.transact("t1:demo", [Upsert("op:broken", "{}"), Upsert("something:else", "x")])
+
+    async def keys_after(days: float) -> set[str]:
+        continuation: str | None = None
+        while continuation := await store.sweep(2, continuation, NOW + timedelta(days=days)):
+            pass
+        return {f"{row.partition}/{row.key}" for row in (await rows.walk(100, None)).rows}
+
+    assert "t1:gone/rev:Gone.1:9999999998" not in await keys_after(0.5)
+    assert not [key for key in await keys_after(2) if "claim" in key or "idem" in key]
+    assert "t1:demo/op:Demo.1" in await keys_after(29)
+    assert await keys_after(31) == {
+        "t1:demo/event:Demo.1:9999999998",
+        "t1:demo/op:broken",
+        "t1:demo/op:x1.1",
+        "t1:demo/registry",
+        "t1:demo/rev:Demo.1:9999999998",
+        "t1:demo/something:else",
+    }
+    assert "t1:demo/event:Demo.1:9999999998" not in await keys_after(401)
+
+
+async def test_progress_is_remembered(store: RegistryStore) -> None:
+    """The resync goes on where it was."""
+    assert await store.read_progress() == Progress()
+    await store.keep_progress(Progress(registries="here", retention=None))
+    assert await store.read_progress() == Progress(registries="here", retention=None)
+
+
+async def test_a_message_in_quarantine_is_kept_as_it_was(store: RegistryStore, rows: Rows) -> None:
+    """Whatever bytes it has, with their hash, under the message's id, and in no list."""
+    await store.quarantine("id-1", b"\xff\x00{", NOW)
+
+    row = await rows.get("=quarantine", "id-1")
+    assert row is not None
+    kept = Quarantined.model_validate_json(row.text)
+    assert (kept.content, kept.size, kept.sha256[:8]) == (b"\xff\x00{", 3, "b63c6c74")
+    assert (await store.walk(10, None)).items == []

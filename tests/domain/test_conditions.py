@@ -40,7 +40,7 @@ def test_matrix(if_match: str | None, if_none_match: str | None, absent: str, pr
     assert outcome(if_match, if_none_match, THERE) == present
 
 
-@pytest.mark.parametrize("text", ["", "there", "'there'", '"there', '"a" b', "* , *", '"a";"b"'])
+@pytest.mark.parametrize("text", ["", "there", "'there'", '"there', '"a" b', "* , *", '"a";"b"', '"a" "b"'])
 def test_what_is_no_entity_tag_is_told(text: str) -> None:
     """A header that is not a list of entity tags in quotes is refused with an example of one."""
     with pytest.raises(Refusal, match="If-Match must be") as caught:

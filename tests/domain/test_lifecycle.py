@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain import lifecycle
-from registry_api.domain.lifecycle import Acceptance, Findings
+from registry_api.domain import lifecycle, visits
+from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Caller, ProvisioningState, Registry, Scope, Visit
-from registry_api.domain.resources import Failure, ResourceKey, ResourceState
+from registry_api.domain.resources import Failure, FailureKind, ResourceKey, ResourceState
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation
+from registry_api.domain.visits import Findings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALLER = Caller(tenant="tenant", name="ada")
@@ -40,7 +41,7 @@ def created(*regions: str) -> Registry:
 
 def begun(registry: Registry) -> Registry:
     """Return the registry as a worker's visit begins."""
-    return lifecycle.begin_visit(registry, Visit(token="next", due=NOW, number=1), NOW)
+    return visits.begin_visit(registry, Visit(token="next", due=NOW, number=1), NOW)
 
 
 def findings(registry: Registry, presence: Presence, **more: Any) -> Findings:
@@ -51,7 +52,7 @@ def findings(registry: Registry, presence: Presence, **more: Any) -> Findings:
 
 def ended(registry: Registry, presence: Presence, now: datetime = NOW, **more: Any) -> Registry:
     """Return a registry that is still there after a visit that sees every resource alike."""
-    after = lifecycle.end_visit(registry, findings(registry, presence, **more), now)
+    after = visits.end_visit(registry, findings(registry, presence, **more), now)
     assert after is not None
     return after
 
@@ -78,8 +79,8 @@ def test_a_visit_takes_the_lease_and_starts_the_operation() -> None:
 
     assert (registry.state, registry.operation.status) == ("Creating", "Running")
     assert registry.lease.epoch == 1
-    assert registry.lease.is_held(NOW + lifecycle.LEASE - timedelta(seconds=1))
-    assert not registry.lease.is_held(NOW + lifecycle.LEASE)
+    assert registry.lease.is_held(NOW + visits.LEASE - timedelta(seconds=1))
+    assert not registry.lease.is_held(NOW + visits.LEASE)
     assert begun(registry).lease.epoch == 2
 
 
@@ -107,7 +108,7 @@ def test_progress_is_told_by_region() -> None:
 def test_a_final_failure_ends_the_operation_when_the_others_are_done() -> None:
     """A region that cannot be made does not hold back the others; its cause is the operation's."""
     registry = begun(created("eastus", "westus"))
-    blocked = Failure(code="RequestDisallowedByPolicy", message="No westus.", final=True)
+    blocked = Failure(code="RequestDisallowedByPolicy", message="No westus.", kind=FailureKind.BLOCKED)
     bad = {resource.key for resource in registry.resources if resource.region == "westus"}
     observed = {
         resource.key: Observation(Presence.ABSENT if resource.key in bad else Presence.READY)
@@ -115,12 +116,12 @@ def test_a_final_failure_ends_the_operation_when_the_others_are_done() -> None:
     }
     remaining = plan(registry.resources, registry.wanted, observed)
 
-    waiting = lifecycle.end_visit(
+    waiting = visits.end_visit(
         registry,
         Findings(1, observed, (*remaining, Action(Verb.WAIT, registry.resources[0])), dict.fromkeys(bad, blocked)),
         NOW,
     )
-    failed = lifecycle.end_visit(registry, Findings(1, observed, remaining, dict.fromkeys(bad, blocked)), NOW)
+    failed = visits.end_visit(registry, Findings(1, observed, remaining, dict.fromkeys(bad, blocked)), NOW)
 
     assert waiting is not None
     assert waiting.state is ProvisioningState.CREATING
@@ -182,7 +183,7 @@ def test_a_removed_region_disappears_when_it_is_gone() -> None:
         for resource in registry.resources
     }
 
-    after = lifecycle.end_visit(registry, Findings(2, observed, ()), NOW)
+    after = visits.end_visit(registry, Findings(2, observed, ()), NOW)
 
     assert after is not None
     assert after.state is ProvisioningState.SUCCEEDED
@@ -197,7 +198,7 @@ def test_a_deleted_registry_is_gone_when_the_cloud_is_empty() -> None:
     assert registry.state is ProvisioningState.DELETING
     assert registry.wanted == {}
     assert ended(registry, Presence.READY).state is ProvisioningState.DELETING
-    assert lifecycle.end_visit(registry, findings(registry, Presence.ABSENT), NOW) is None
+    assert visits.end_visit(registry, findings(registry, Presence.ABSENT), NOW) is None
     assert lifecycle.gone(registry.operation, NOW).status is OperationStatus.SUCCEEDED
 
 
@@ -206,7 +207,7 @@ def test_findings_of_an_older_generation_conclude_nothing() -> None:
     registry = begun(created("eastus"))
     overtaken = lifecycle.update(registry, spec("eastus", "westus"), acceptance(2))
 
-    after = lifecycle.end_visit(overtaken, findings(registry, Presence.READY), NOW)
+    after = visits.end_visit(overtaken, findings(registry, Presence.READY), NOW)
 
     assert after is not None
     assert (after.state, after.observed_generation) == (ProvisioningState.ACCEPTED, 0)
@@ -248,8 +249,15 @@ def test_a_recreated_registry_has_another_etag_and_other_names() -> None:
 
 @pytest.mark.parametrize(("number", "seconds"), [(0, 2), (1, 2), (2, 5), (5, 30), (500, 30)])
 def test_visits_grow_rarer(number: int, seconds: int) -> None:
-    """The longer a change takes, the rarer the visits, up to one in half a minute."""
-    assert lifecycle.visit_delay(number) == timedelta(seconds=seconds)
+    """The longer a change takes, the rarer the visits, up to one in half a minute; the later ones are spread."""
+    registry = created("eastus")
+    registry = registry.model_copy(update={"visit": registry.visit.model_copy(update={"number": number})})
+    delays = {
+        (visits.following_visit(registry, f"{token}", NOW).due - NOW) / timedelta(seconds=1) for token in range(99)
+    }
+
+    assert seconds <= min(delays) <= max(delays) < 1.25 * seconds
+    assert len(delays) == (1 if number < 2 else 99)
 
 
 def test_the_condition_remembers_since_when() -> None:
@@ -267,7 +275,7 @@ def test_a_key_without_observation_is_left_as_it_is() -> None:
     registry = begun(created("eastus", "westus"))
     only: dict[ResourceKey, Observation] = {registry.resources[0].key: Observation(Presence.READY)}
 
-    after = lifecycle.end_visit(registry, Findings(0, only, ()), NOW)
+    after = visits.end_visit(registry, Findings(0, only, ()), NOW)
 
     assert after is not None
     assert [resource.state for resource in after.resources].count(ResourceState.PENDING) == 3

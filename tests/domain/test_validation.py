@@ -244,3 +244,33 @@ def test_a_whole_number_may_have_a_decimal_point() -> None:
     regions = [{"location": "eastus", "storage_config": {"replication_count": 3.0}}]
 
     assert spec_of(replication_locations=regions).replication_locations[0].storage_config.replication_count == 3
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({**DEMO, "[key]": 1}, [("UnknownField", '["[key]"]')]),
+        ({**DEMO, "tags": {"[key]": 1}}, [("WrongType", 'tags["[key]"]')]),
+        (
+            {**DEMO, "replication_locations": [{"location": "eastus", "[key]": 1}]},
+            [("UnknownField", 'replication_locations[0]["[key]"]')],
+        ),
+        ({**DEMO, "tags": {"a%b": "x"}}, [("InvalidTag", 'tags["a%b"]')]),
+    ],
+)
+def test_a_name_that_the_model_uses_itself_is_only_a_name(document: object, expected: list[tuple[str, str]]) -> None:
+    """Whatever a field or a tag is called, it is told as what it is, where it is."""
+    assert problems_of(document) == expected
+
+
+@pytest.mark.parametrize("region", ["east\x1fus", "ea\nstus", "eastus\x85", "\u212aoreacentral", "east\u00a0us"])
+def test_a_region_is_spelled_with_letters_digits_and_blanks(region: str) -> None:
+    """Only blanks between the letters of a region are overlooked."""
+    assert problems_of({"name": "Demo1", "location": region}) == [("UnknownLocation", "location")]
+
+
+def test_the_nearest_field_is_found_in_any_case() -> None:
+    """A field in capitals is near the one in small letters."""
+    (problem,) = examine({**DEMO, "DESCRIPTION": "x"}).problems
+
+    assert problem.message.endswith("Did you mean 'description'?")

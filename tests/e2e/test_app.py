@@ -37,11 +37,15 @@ def test_a_continuation_is_good_for_its_own_list(client: httpx.Client, name: str
     changed = ("A" if token[0] != "A" else "B") + token[1:]
 
     assert client.get(link).status_code == 200
+    assert client.get(f"/registries?top=1&location=East%20US&continuation={token}").status_code == 200
     for path in (
         f"/registries?top=1&location=westus&continuation={token}",
         f"/registries?top=1&continuation={token}",
         f"/registries?top=1&location=eastus&continuation={changed}",
         f"/registries?top=1&location=eastus&continuation={token[:-2]}",
+        f"/registries?top=1&location=eastus&continuation={token}!",
+        f"/registries?top=1&location=eastus&continuation={token[:9]}*~{token[9:]}",
+        f"/registries?top=1&location=eastus&continuation={token}%3D",
         f"/registries/{name}-0/operations?continuation={token}",
     ):
         assert client.get(path).json()["error"]["code"] == "InvalidParameter", path

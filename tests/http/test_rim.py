@@ -2,63 +2,26 @@
 
 import asyncio
 import json
-from typing import Any
 
 import azure.functions as func
 import pytest
 
 from registry_api import bootstrap
-from registry_api.access import identity
 from registry_api.bootstrap import App, RandomIds, SystemClock
-from registry_api.domain.problems import Code, Problem
+from registry_api.domain import regions
 from registry_api.domain.registry import RegistryKey
+from registry_api.domain.spec import MAX_REPLICATION_COUNT, MAX_TAGS
 from registry_api.http import rim
-from registry_api.http.bodies import ErrorBody
-from registry_api.http.errors import error_answer
+from registry_api.http.documents import MAX_BYTES
 from registry_api.http.messages import Answer, Request
 from registry_api.http.rim import _function_of, no_such_route
 from registry_api.http.routes import ROUTES, Route
-from registry_api.service.ports import Ports, StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from registry_api.settings import Settings, SettingsError
-from registry_api.storage.memory import MemoryQueue, MemoryRows
-from registry_api.storage.store import RegistryStore
+from registry_api.storage.memory import MemoryQueue
+from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
 
 PUBLIC = {"get_health", "get_readiness", "get_openapi", "get_registry_schema", "get_docs", "get_docs_file"}
-ROUTE = {route.name: route for route in ROUTES}
-SETTINGS = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
-
-
-def app_for(environment: dict[str, str]) -> App:
-    """Return an app on twins of its storage."""
-    settings = Settings.read(environment)
-    clock = SystemClock()
-    ports = Ports(RegistryStore(MemoryRows()), MemoryQueue(clock), clock, RandomIds())
-    return App(settings, ports, identity.developer(settings))
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> App:
-    """Put an app on twins in the place of the real one."""
-    app = app_for(SETTINGS)
-    monkeypatch.setattr(bootstrap, "app", lambda: app)
-    return app
-
-
-def request(method: str = "GET", path: str = "registries/Demo1", body: bytes = b"", **headers: str) -> func.HttpRequest:
-    """Return a request as the host hands it over."""
-    return func.HttpRequest(
-        method,
-        f"http://localhost:7071/api/{path}",
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-        params={},
-        route_params={"name": path.rpartition("/")[2], "path": path},
-        body=body,
-    )
-
-
-def body_of(response: func.HttpResponse) -> Any:
-    """Return what an answer's body says."""
-    return json.loads(response.get_body())
 
 
 async def test_an_unforeseen_error_shows_nothing(app: App, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,6 +65,30 @@ async def test_storage_that_is_away_is_told(app: App, monkeypatch: pytest.Monkey
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert b"account key" not in response.get_body()
+
+
+async def test_the_largest_registry_can_be_read_changed_and_sent_back(app: App) -> None:
+    """What is answered of a registry with every region and as many accounts as it may have is taken as a document."""
+    everywhere = [name for name, region in regions.catalogue().items() if region.missing_service is None]
+    document = {
+        "location": everywhere[0],
+        "tags": {f"tag{number}": "value" for number in range(MAX_TAGS)},
+        "replication_locations": [
+            {"location": region, "storage_config": {"replication_count": MAX_REPLICATION_COUNT}}
+            for region in everywhere
+        ],
+    }
+    put = _function_of(ROUTE["put_registry"])
+    first = await put(request("PUT", body=json.dumps(document).encode(), content_type="application/json"))
+    answer = body_of(first)
+    accounts = [account for region in answer["status"]["regions"] for account in region["storage_accounts"]]
+    for account in accounts:  # as the local backend tells of them
+        account.update(dict.fromkeys(("account", "container", "blob_endpoint", "id"), "x" * 60))
+    changed = json.dumps(answer | {"description": "new"}).encode()
+    again = await put(request("PUT", body=changed, content_type="application/json"))
+
+    assert (first.status_code, again.status_code, len(accounts)) == (201, 200, 10 * len(everywhere))
+    assert len(changed) < MAX_BYTES
 
 
 async def test_nobody_is_let_in_outside_of_development(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,15 +155,6 @@ async def test_a_request_that_takes_too_long_is_answered(app: App, monkeypatch: 
     assert (response.status_code, body_of(response)["error"]["code"]) == (503, "StorageUnavailable")
 
 
-def test_very_many_problems_are_counted_and_the_first_told() -> None:
-    """An answer stays readable: it says how many problems there are and tells the first hundred."""
-    answer = error_answer([Problem(Code.UNKNOWN_FIELD, "x")] * 250)
-
-    assert isinstance(answer.body, ErrorBody)
-    assert answer.body.error.message == "250 problems were found. The first 100 are told."
-    assert len(answer.body.error.details or ()) == 100
-
-
 async def test_a_wrong_method_names_the_right_ones() -> None:
     """A known path with another method is our own 405, an unknown path our own 404."""
     wrong = await no_such_route(request("TRACE", "registries"))
@@ -202,3 +180,12 @@ def test_operation_ids_sort_from_new_to_old() -> None:
     newer = ids.operation_id(key, now.replace(year=2026))
 
     assert newer < older
+
+
+@pytest.mark.parametrize("name", ["REGISTRY_ALLOWED_REGIONS", "REGISTRY_LOCAL_REGIONS_DOWN"])
+def test_regions_in_settings_may_be_spelled_in_any_way(name: str) -> None:
+    """Blanks and capitals do not matter; what is no region is told, and nothing runs with half of a list."""
+    settings = Settings.read(SETTINGS | {name: "eastus, West US,"})
+    assert {"eastus", "westus"} in (settings.allowed_regions, settings.local_regions_down)
+    with pytest.raises(SettingsError, match=f"{name}.*typo, x"):
+        Settings.read(SETTINGS | {name: "eastus, typo, x"})

@@ -258,7 +258,9 @@ def test_other_files_are_not_served(client: httpx.Client) -> None:
 async def test_a_page_without_its_files_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where Swagger UI is not installed, the page says what to do."""
     monkeypatch.setattr(pages, "ASSETS", {"swagger-ui.css": tmp_path / "swagger-ui.css"})
-    request = Request(method="GET", base_url="", path={"file": "swagger-ui.css"}, query={}, headers={}, body=b"")
+    request = Request(
+        method="GET", base_url="", path={"file": "swagger-ui.css"}, query={}, repeated=(), headers={}, body=b"", id=""
+    )
 
     answer = await pages.get_docs(request, None)  # type: ignore[arg-type] # it needs no app
 

@@ -9,12 +9,13 @@ from typing import Self
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from registry_api.domain import lifecycle
-from registry_api.domain.lifecycle import Acceptance, Findings
+from registry_api.domain import lifecycle, visits
+from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, Observation, Verb, plan
 from registry_api.domain.registry import Caller, Registry, Scope, Visit
 from registry_api.domain.resources import Kind, Resource, ResourceKey
 from registry_api.domain.spec import RegistrySpec
+from registry_api.domain.visits import Findings
 from registry_api.provisioning.accounts import account_of
 from registry_api.provisioning.local import LocalBackend
 from registry_api.settings import DEVELOPMENT_KEY
@@ -100,7 +101,7 @@ class Cloud:
             for action in remaining:
                 if action.can_start:
                     await self.backend.start(registry, action)
-            visited = lifecycle.end_visit(registry, Findings(registry.serial, observed, remaining), datetime.now(UTC))
+            visited = visits.end_visit(registry, Findings(registry.serial, observed, remaining), datetime.now(UTC))
             if visited is None or not remaining:
                 return visited
             registry = visited

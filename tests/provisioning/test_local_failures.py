@@ -60,7 +60,7 @@ async def test_a_region_that_is_down_fails_until_it_is_up_again(cloud: Cloud) ->
     registry = new_registry("eastus", "westus")
     cloud.backend.down = frozenset({"westus"})
     assert await failure_of(cloud.backend, registry, "westus") == Failure(
-        code="RegionUnavailable", message="Region 'westus' does not answer.", final=False
+        code="RegionUnavailable", message="Region 'westus' does not answer."
     )
     await cloud.start(registry, Verb.CREATE, resource_of(registry, Kind.STORAGE_ACCOUNT, "eastus"))
     cloud.backend.down = frozenset()
@@ -114,7 +114,7 @@ async def test_nobody_listens() -> None:
         pass
     failure = await failure_of(LocalBackend(endpoint, DEVELOPMENT_KEY), new_registry("eastus"))
     assert failure == Failure(
-        code="RegionUnavailable", message="Region 'eastus' cannot be reached. Is Azurite running?", final=False
+        code="RegionUnavailable", message="Region 'eastus' cannot be reached. Is Azurite running?"
     )
 
 

@@ -134,8 +134,7 @@ async def test_what_belongs_to_somebody_else_is_left_alone(cloud: Cloud, kind: K
     await container.create_container(metadata=foreign)
     with pytest.raises(BackendError, match="does not belong to this registry") as caught:
         await cloud.backend.observe(registry, resource)
-    assert caught.value.failure.final
-    assert caught.value.failure.code == "ProvisioningFailed"
+    assert (caught.value.failure.kind, caught.value.failure.code) == ("NameTaken", "ProvisioningFailed")
     for verb in (Verb.CREATE, Verb.REPAIR, Verb.DELETE):
         with pytest.raises(BackendError, match="does not belong to this registry"):
             await cloud.start(registry, verb, resource)

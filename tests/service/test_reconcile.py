@@ -5,12 +5,12 @@ from unittest.mock import patch
 
 import pytest
 
-from registry_api.domain import lifecycle
+from registry_api.domain import visits
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Verb
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.resources import Failure, Kind, Resource, ResourceState
+from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceState
 from registry_api.service import reconcile
 from registry_api.service.ports import BackendError, Commit, Message
 from tests.service.world import INVISIBLE, World
@@ -102,7 +102,9 @@ async def test_a_registry_is_deleted_while_it_is_being_made() -> None:
 async def test_a_failing_region_does_not_hold_back_the_others() -> None:
     """A region that can never be made fails with its cause; the others are made; a new request tries again."""
     world = World(looks=1)
-    cause = Failure(code="RequestDisallowedByPolicy", message="Policy 'no-west' forbids westus.", final=True)
+    cause = Failure(
+        code="RequestDisallowedByPolicy", message="Policy 'no-west' forbids westus.", kind=FailureKind.BLOCKED
+    )
     world.backend.refuse = lambda resource: BackendError(cause) if resource.region == "westus" else None
     operation = (await world.put("eastus", "westus")).registry.operation
     await world.settle()
@@ -215,14 +217,14 @@ async def test_two_workers_do_not_work_at_once() -> None:
     await world.put("eastus")
     stored = await world.store.read(DEMO)
     assert stored is not None
-    held = lifecycle.begin_visit(stored.registry, stored.registry.visit, world.clock.now())
+    held = visits.begin_visit(stored.registry, stored.registry.visit, world.clock.now())
     await world.store.commit(Commit(DEMO, held, stored.version))
     world.clock.advance(1)
 
     await world.work_once()
 
     assert world.backend.calls == []
-    await world.settle(seconds=int(lifecycle.LEASE.total_seconds()) + 10)
+    await world.settle(seconds=int(visits.LEASE.total_seconds()) + 10)
     assert (await world.read()).state == "Succeeded"
 
 
@@ -324,7 +326,7 @@ async def test_a_failure_of_an_older_request_does_not_stop_a_newer_one() -> None
     overtaken = False
 
     def refuse(resource: Resource) -> BackendError | None:
-        final = Failure(code="ScopeLocked", message="Locked.", final=True)
+        final = Failure(code="ScopeLocked", message="Locked.", kind=FailureKind.BLOCKED)
         return BackendError(final) if resource.region == "westus" and not overtaken else None
 
     world.backend.refuse = refuse

@@ -10,11 +10,11 @@ from unittest.mock import AsyncMock, patch
 
 import pytest
 
-from registry_api.domain import lifecycle
+from registry_api.domain import visits
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.resources import Failure, Kind, ResourceState
+from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceState
 from registry_api.service import work
 from registry_api.service.ports import Commit, Conflict, Message, StorageUnavailable, Store
 from registry_api.storage.memory import MemoryRows
@@ -80,7 +80,7 @@ async def test_a_worker_that_dies_is_followed_by_another(commits: int, after: bo
     assert died
     assert (await world.read()).state == "Succeeded"
     assert world.backend.present == EVERYTHING_IN_TWO_REGIONS
-    assert world.clock.now() - started < lifecycle.LEASE + timedelta(seconds=30)
+    assert world.clock.now() - started < visits.LEASE + timedelta(seconds=30)
 
 
 async def test_a_visit_whose_begin_is_slow_does_not_strand_its_registry() -> None:
@@ -116,7 +116,7 @@ async def test_a_visit_whose_begin_is_slow_does_not_strand_its_registry() -> Non
     assert (await world.read()).state == "Succeeded"
 
 
-async def test_a_visit_ends_within_its_lease_however_slow_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_visit_ends_however_slow_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that do not answer are given up in time, and told as what they are; the operation ends at its deadline."""
     world = World()
     monkeypatch.setattr(work, "WORKING_TIME", timedelta(milliseconds=50))
@@ -139,7 +139,7 @@ async def test_a_visit_ends_within_its_lease_however_slow_the_cloud(monkeypatch:
         code=Code.OPERATION_TIMED_OUT,
         message="It did not end within 1:00:00. The last problem was RegionUnavailable: "
         "The region did not answer in time.",
-        final=True,
+        kind=FailureKind.PERMANENT,
     )
 
 
@@ -189,7 +189,7 @@ async def test_a_worker_of_another_life_cannot_write() -> None:
             world.clock.advance(1)
             stored = await world.store.read(DEMO)
             assert stored is not None
-            begun = lifecycle.begin_visit(stored.registry, stored.registry.visit, world.clock.now())
+            begun = visits.begin_visit(stored.registry, stored.registry.visit, world.clock.now())
             await world.store.commit(Commit(DEMO, begun, stored.version))
         await original(registry, action)
 

@@ -10,7 +10,7 @@ from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
 from registry_api.domain.resources import Resource
 from registry_api.domain.validation import Draft, examine
-from registry_api.service import history, reconcile, registries
+from registry_api.service import history, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message, Ports, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
@@ -64,11 +64,14 @@ class MemoryBackend:
         self.there: dict[tuple[str, str, str], Presence] = {}
         self.calls: list[tuple[Verb, str, str]] = []
         self.refuse: Callable[[Resource], BackendError | None] = lambda _: None
+        self.blind: Callable[[Resource], BackendError | None] = lambda _: None
         self._waiting: dict[tuple[str, str, str], tuple[int, Presence]] = {}
 
     async def observe(self, registry: Registry, resource: Resource) -> Observation:
         """Tell what there is of a resource."""
         del registry
+        if (error := self.blind(resource)) is not None:
+            raise error
         key = _place(resource)
         if key in self._waiting:
             left, after = self._waiting[key]
@@ -77,7 +80,8 @@ class MemoryBackend:
                 return Observation(Presence.CHANGING)
             del self._waiting[key]
             self.there[key] = after
-        return Observation(self.there.get(key, Presence.ABSENT), {"id": "/".join(key)})
+        presence = self.there.get(key, Presence.ABSENT)
+        return Observation(presence, {} if presence is Presence.ABSENT else {"id": "/".join(key)})
 
     async def start(self, registry: Registry, action: Action) -> None:
         """Start an action."""
@@ -87,6 +91,10 @@ class MemoryBackend:
         self.calls.append((action.verb, action.resource.kind, action.resource.region))
         after = Presence.ABSENT if action.verb is Verb.DELETE else Presence.READY
         self._waiting[_place(action.resource)] = self.looks, after
+
+    def lose(self, region: str) -> None:
+        """Let everything in a region be gone, as if somebody had removed it."""
+        self.there = {key: seen for key, seen in self.there.items() if key[1] != region}
 
     @property
     def present(self) -> set[tuple[str, str]]:
@@ -138,6 +146,10 @@ class World:
     async def visit(self, message: Message) -> None:
         """Do what the worker does with a message."""
         await reconcile.visit(message, ports=self.ports, backend=self.backend)
+
+    async def tick(self) -> None:
+        """Do what the resync timer does."""
+        await resync.tick(ports=self.ports, backend=self.backend)
 
     async def work_once(self) -> bool:
         """Let the worker take one message, if there is one to be seen."""

@@ -1,0 +1,187 @@
+"""How a registry moves while workers visit it: the lease is taken, findings are written down, the next visit is set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zlib import crc32
+
+from registry_api.domain.lifecycle import fail, identity_of, succeed
+from registry_api.domain.operation import OperationStatus
+from registry_api.domain.plan import Action, Observation, Presence, Verb
+from registry_api.domain.registry import FALSE, Lease, ProvisioningState, Registry, Visit
+from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey, ResourceState, rename
+from registry_api.domain.status import with_ready, with_steps
+
+LEASE = timedelta(seconds=30)
+FIRST_VISIT_DELAY = timedelta(seconds=1)
+_VISIT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (2, 2, 5, 10, 20, 30))
+_EXACT_DELAYS = 2  # the later ones are spread, so that what failed together does not come back together
+_SPREAD = 0.25
+_LONGEST_PAUSE = timedelta(minutes=5)
+_PATIENCE = timedelta(seconds=20)  # far longer than a message takes
+_MOST_NAMES = 5
+_TOLD_ACTIONS = 3
+
+
+def following_visit(registry: Registry, token: str, now: datetime) -> Visit:
+    """Return the visit after the one that is due."""
+    number = registry.visit.number
+    delay = _VISIT_DELAYS[min(number, len(_VISIT_DELAYS) - 1)]
+    if number >= _EXACT_DELAYS:
+        delay *= 1 + _SPREAD * crc32(token.encode()) / 2**32
+    return Visit(token=token, due=now + delay, number=number + 1)
+
+
+def is_forgotten(registry: Registry, now: datetime) -> bool:
+    """Tell whether the message that was to bring the worker must have been lost."""
+    return not registry.state.is_terminal and not registry.lease.is_held(now) and now - registry.visit.due > _PATIENCE
+
+
+def remind(registry: Registry, now: datetime) -> Registry:
+    """Return the registry with its visit due again. It stays the same one: the message may only be late."""
+    visit = registry.visit.model_copy(update={"due": now + FIRST_VISIT_DELAY})
+    return registry.model_copy(update={"visit": visit})
+
+
+def begin_visit(registry: Registry, visit: Visit, now: datetime) -> Registry:
+    """Return the registry with its lease taken by the worker that is there now.
+
+    Args:
+        registry: The registry, its lease not held.
+        visit: The next visit, announced already.
+        now: The time.
+    """
+    state = registry.state
+    if state is ProvisioningState.ACCEPTED:
+        state = ProvisioningState.UPDATING if registry.observed_generation else ProvisioningState.CREATING
+    return registry.model_copy(
+        update={
+            "state": state,
+            "operation": registry.operation.model_copy(update={"status": OperationStatus.RUNNING}),
+            "visit": visit,
+            "lease": Lease(epoch=registry.lease.epoch + 1, expires=now + LEASE),
+        }
+    )
+
+
+def renew_lease(registry: Registry, now: datetime) -> Registry:
+    """Return the registry with its lease held for longer by the worker that is there."""
+    return registry.model_copy(update={"lease": Lease(epoch=registry.lease.epoch, expires=now + LEASE)})
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a visit found and did, for the request that it worked for."""
+
+    serial: int
+    observed: Mapping[ResourceKey, Observation]
+    remaining: Sequence[Action]
+    failures: Mapping[ResourceKey, Failure] = field(default_factory=dict)
+
+
+def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry | None:
+    """Return the registry after a visit, its lease given back; None when it is gone.
+
+    The registry may have changed since the visit began, or its operation may have been canceled. Then the findings
+    still tell what is in the cloud, but they conclude nothing: that is for whoever came in between.
+    """
+    is_same = registry.serial == findings.serial
+    registry = registry.model_copy(
+        update={
+            "resources": _found(registry, findings, is_same=is_same),
+            "lease": registry.lease.model_copy(update={"expires": None}),
+        }
+    )
+    if not is_same or registry.state.is_terminal:
+        return with_steps(registry) if not registry.operation.is_terminal else registry
+    if not findings.remaining:
+        return None if registry.deleting else succeed(registry, now)
+    if (cause := _cause_to_give_up(registry, findings)) is not None:
+        return fail(registry, cause, now)
+    registry = _left_alone(_renamed(registry), now)
+    return with_ready(with_steps(registry), FALSE, reason="Progressing", message=summary(findings), now=now)
+
+
+def _renamed(registry: Registry) -> Registry:
+    """Return the registry with other names for what somebody else has; they are stored before they are used."""
+    taken = [resource.key for resource in registry.resources if _is_taken(resource)]
+    identity = identity_of(registry.tenant, registry.incarnation)
+    return registry.model_copy(update={"resources": rename(registry.resources, taken, identity)})
+
+
+def _is_taken(resource: Resource) -> bool:
+    return resource.failure is not None and resource.failure.kind is FailureKind.NAME_TAKEN
+
+
+def _left_alone(registry: Registry, now: datetime) -> Registry:
+    """Return the registry with its next visit not before the cloud wants to be asked again."""
+    pauses = [resource.failure.retry_after for resource in registry.resources if resource.failure]
+    pause = min(max((pause for pause in pauses if pause is not None), default=timedelta(0)), _LONGEST_PAUSE)
+    visit = registry.visit.model_copy(update={"due": max(registry.visit.due, now + pause)})
+    return registry.model_copy(update={"visit": visit})
+
+
+def _found(registry: Registry, findings: Findings, *, is_same: bool) -> tuple[Resource, ...]:
+    """Return the resources as they were found; what is neither wanted nor there any more is dropped."""
+    actions = {action.resource.key: action for action in findings.remaining}
+    result = []
+    for resource in registry.resources:
+        seen = findings.observed.get(resource.key)
+        if seen is None:
+            result.append(resource)
+            continue
+        is_wanted = resource.key in registry.wanted
+        if not is_wanted and seen.presence is Presence.ABSENT:
+            continue
+        # A failure that an older request met must not keep a newer one from trying.
+        failure = _judged(resource, findings.failures.get(resource.key)) if is_same else None
+        result.append(
+            resource.model_copy(
+                update={
+                    "state": _state(seen.presence, failure, actions.get(resource.key), is_wanted=is_wanted),
+                    "failure": failure,
+                    "details": dict(seen.details) or resource.details,
+                }
+            )
+        )
+    return tuple(result)
+
+
+def _judged(resource: Resource, failure: Failure | None) -> Failure | None:
+    """Return a failure as it counts: a name that is taken is hopeless where no other one can be chosen."""
+    if failure is None or failure.kind is not FailureKind.NAME_TAKEN:
+        return failure
+    can_change = resource.kind is not Kind.REPLICA and not resource.details and resource.attempt + 1 < _MOST_NAMES
+    return failure if can_change else failure.model_copy(update={"kind": FailureKind.BLOCKED})
+
+
+def _state(seen: Presence, failure: Failure | None, action: Action | None, *, is_wanted: bool) -> ResourceState:
+    if failure is not None and failure.final:
+        return ResourceState.FAILED
+    if not is_wanted:
+        return ResourceState.REMOVING
+    if seen is Presence.READY:
+        return ResourceState.READY
+    if action is not None and action.blocked_by is not None:
+        return ResourceState.PENDING
+    return ResourceState.PROVISIONING
+
+
+def _cause_to_give_up(registry: Registry, findings: Findings) -> Failure | None:
+    """Return why there is no point in another visit, or None while there is one."""
+    failures = {resource.key: resource.failure for resource in registry.resources if resource.failure}
+    hopeless = {key: failure for key, failure in failures.items() if failure.final}
+    if any(action.resource.key not in hopeless and action.blocked_by not in hopeless for action in findings.remaining):
+        return None
+    return next(iter(hopeless.values()), None)
+
+
+def summary(findings: Findings) -> str:
+    """Say in short what is left to do."""
+    words = {Verb.CREATE: "making", Verb.REPAIR: "mending", Verb.DELETE: "removing", Verb.WAIT: "waiting for"}
+    told = [
+        f"{words[action.verb]} {action.resource.kind} in {action.resource.region}"
+        for action in findings.remaining[:_TOLD_ACTIONS]
+    ]
+    left = len(findings.remaining) - len(told)
+    return "; ".join([*told, f"and {left} more"] if left else told)

@@ -1,0 +1,102 @@
+"""A lease is held for as long as the work takes, and the work ends when it is lost."""
+
+import asyncio
+
+import pytest
+
+from registry_api.domain import visits
+from registry_api.domain.registry import RegistryKey
+from registry_api.service import leasing
+from registry_api.service.leasing import under_lease
+from registry_api.service.ports import Commit, StorageUnavailable, Stored
+from tests.service.world import World
+
+DEMO = RegistryKey("tenant", "demo1")
+
+
+async def renewed(world: World) -> None:
+    """Wait until the lease has been renewed."""
+    while (await read(world)).registry.lease.expires != world.clock.now() + visits.LEASE:  # noqa: ASYNC110 - a store has no events
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world where leases are renewed at every chance, with a registry whose lease is taken."""
+    monkeypatch.setattr(leasing, "_RENEW_AFTER_SECONDS", 0.001)
+    world = World()
+    registry = (await world.put("eastus")).registry
+    stored = await read(world)
+    begun = visits.begin_visit(registry, registry.visit, world.clock.now())
+    await world.store.commit(Commit(DEMO, begun, stored.version))
+    return world
+
+
+async def read(world: World) -> Stored:
+    """Read what is stored."""
+    stored = await world.store.read(DEMO)
+    assert stored is not None
+    return stored
+
+
+async def test_a_lease_is_renewed_while_the_work_goes_on(world: World) -> None:
+    """Work that takes longer than a lease keeps it; the epoch stays, and what others change meanwhile stays."""
+    begun = await read(world)
+
+    async def work() -> str:
+        for number in range(5):
+            world.clock.advance(20)
+            await renewed(world)
+            if number == 1:
+                await world.put("eastus", description="meanwhile")
+        return "done"
+
+    assert await under_lease(begun, work(), world.ports) == "done"
+    after = (await read(world)).registry
+    assert after.lease.is_held(world.clock.now())
+    assert (after.lease.epoch, after.spec.description) == (begun.registry.lease.epoch, "meanwhile")
+
+
+async def test_work_ends_when_the_lease_is_lost(world: World) -> None:
+    """Who finds that another one has taken the lease stops at once, and touches nothing."""
+    begun = await read(world)
+    taken = visits.begin_visit(begun.registry, begun.registry.visit, world.clock.now())
+    await world.store.commit(Commit(DEMO, taken, begun.version))
+    stopped = asyncio.Event()
+
+    async def work() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return "done"
+
+    assert await under_lease(begun, work(), world.ports) is None
+    assert stopped.is_set()
+    assert (await read(world)).registry == taken
+
+
+async def test_work_ends_when_the_lease_cannot_be_renewed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While storage is away the work goes on for as long as the lease lasts, and no longer."""
+    begun = await read(world)
+    asked = 0
+
+    async def away(_: object) -> None:
+        nonlocal asked
+        asked += 1
+        world.clock.advance(10)
+        raise StorageUnavailable("away")
+
+    monkeypatch.setattr(world.store, "read", away)
+    assert await under_lease(begun, asyncio.Event().wait(), world.ports) is None
+    assert asked == 3
+
+
+async def test_work_that_fails_says_so(world: World) -> None:
+    """An error of the work is not swallowed."""
+
+    async def work() -> None:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await under_lease(await read(world), work(), world.ports)
