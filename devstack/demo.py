@@ -198,6 +198,11 @@ class Demo:
         self._checks.equal("its operation is still there", "Succeeded", operation.json().get("status"))
         for region in status["regions"]:
             self._look_for(region, "gone")
+        events = self._api.get(f"/registries/{name}/events").json().get("value", [])
+        for event in events:
+            self._console.print(f"       {event['time']} {event['type']} by {event['actor']}", soft_wrap=True)
+        told = [event["type"] for event in events[:2]]
+        self._checks.equal("what happened is still told", ["OperationSucceeded", "RequestAccepted"], told)
 
     def _converge(self, accepted: httpx.Response) -> None:
         """Follow an operation that was accepted to the end."""

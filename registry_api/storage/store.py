@@ -6,7 +6,6 @@ tenant are a range from `tenant:` up to `tenant;`, the character after the colon
 
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -108,8 +107,9 @@ class RegistryStore:
         for partition, group in groupby(found.rows, key=lambda row: row.partition):
             rows = [*group]
             over = [row for row in rows if is_over(row, now)]
-            if revisions := [row for row in rows if row.key.startswith(REVISION)]:
-                over += await self._pointless(partition, revisions)
+            if any(row.key.startswith(REVISION) for row in over):
+                needed = await self._revisions_of_registry(partition)
+                over = [row for row in over if needed is None or not row.key.startswith(needed)]
             if over:
                 with suppress(Conflict):  # somebody writes one of them just now; the next walk comes by
                     await self._rows.transact(partition, [Delete(row.key, row.version) for row in over])
@@ -164,11 +164,10 @@ class RegistryStore:
         versions = await self._rows.transact(_partition(commit.key), writes)
         return versions[0]
 
-    async def _pointless(self, partition: str, revisions: Sequence[Row]) -> Sequence[Row]:
-        """Return the revisions of registries that are gone."""
+    async def _revisions_of_registry(self, partition: str) -> str | None:
+        """Return how the keys of the revisions begin that a registry has, None when there is none."""
         row = await self._rows.get(partition, REGISTRY)
-        kept = "" if row is None else f"{REVISION}{_escape(parse(Registry, row).incarnation)}:"
-        return [revision for revision in revisions if row is None or not revision.key.startswith(kept)]
+        return None if row is None else f"{REVISION}{_escape(parse(Registry, row).incarnation)}:"
 
     async def _list(
         self, model: type[_Record], key: RegistryKey, prefix: str, limit: int, continuation: str | None

@@ -23,6 +23,9 @@ AT_ONCE = timedelta(0)
 OTHER_KEY = "A" * 86 + "=="
 NOBODY_LISTENS = 1
 
+LOST = [Fault.ANSWER_LOST, Fault.ANSWER_RESET, Fault.ANSWER_TRUNCATED, Fault.FAILS_AFTERWARDS]
+NOT_DONE = [Fault.SERVER_BUSY, Fault.SERVER_FAILS, Fault.THROTTLED, Fault.REQUEST_RESET]
+
 Call = Callable[[RegistryStore, StorageQueue], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "read": lambda store, _: store.read(ELSEWHERE),
@@ -71,13 +74,14 @@ async def test_an_account_that_is_not_there_is_no_conflict(azurite: Azurite) -> 
     await fails(CALLS["commit"], azurite.connection_string("nobody"))
 
 
+@pytest.mark.parametrize("fault", LOST)
 async def test_a_lost_answer_to_a_commit_is_told_and_not_asked_for_again(
-    proxied_store: RegistryStore, table_proxy: FaultyProxy
+    proxied_store: RegistryStore, table_proxy: FaultyProxy, fault: Fault
 ) -> None:
     """The change was made, the caller does not know: sent again it would conflict with itself."""
     version = await proxied_store.commit(acceptance_of(new()))
     table_proxy.methods.clear()
-    table_proxy.faults.append(Fault.ANSWER_LOST)
+    table_proxy.faults.append(fault)
     with pytest.raises(StorageUnavailable):
         await proxied_store.commit(acceptance_of(updated(new()), version))
     assert table_proxy.methods == ["POST"]
@@ -89,7 +93,7 @@ async def test_a_lost_answer_to_a_commit_is_told_and_not_asked_for_again(
         await proxied_store.commit(acceptance_of(updated(new()), version))
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVER_BUSY, Fault.SERVER_FAILS])
+@pytest.mark.parametrize("fault", NOT_DONE)
 async def test_a_commit_that_storage_fails_at_is_sent_once(
     proxied_store: RegistryStore, table_proxy: FaultyProxy, fault: Fault
 ) -> None:
@@ -100,7 +104,7 @@ async def test_a_commit_that_storage_fails_at_is_sent_once(
     assert table_proxy.methods == ["POST"]
 
 
-@pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.SERVER_BUSY, Fault.SERVER_FAILS])
+@pytest.mark.parametrize("fault", LOST + NOT_DONE)
 async def test_a_read_is_repeated(proxied_store: RegistryStore, table_proxy: FaultyProxy, fault: Fault) -> None:
     """A passing fault is not noticed by who reads or lists."""
     await proxied_store.commit(acceptance_of(new()))
@@ -110,7 +114,8 @@ async def test_a_read_is_repeated(proxied_store: RegistryStore, table_proxy: Fau
     assert len((await proxied_store.list("t1", 10, None)).items) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.SERVER_BUSY, Fault.SERVER_FAILS])
+# Of 429 the SDK for queues makes an error at once; the service itself answers 503 when it is busy.
+@pytest.mark.parametrize("fault", [fault for fault in LOST + NOT_DONE if fault is not Fault.THROTTLED])
 async def test_a_message_is_sent_again(proxied_queue: StorageQueue, queue_proxy: FaultyProxy, fault: Fault) -> None:
     """A passing fault is not noticed by who sends: a second message would do no harm."""
     await proxied_queue.send(message(), AT_ONCE)

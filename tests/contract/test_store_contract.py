@@ -372,9 +372,8 @@ async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore
             pass
         return {f"{row.partition}/{row.key}" for row in (await rows.walk(100, None)).rows}
 
-    assert "t1:gone/rev:Gone.1:9999999998" not in await keys_after(0.5)
     assert not [key for key in await keys_after(2) if "claim" in key or "idem" in key]
-    assert "t1:demo/op:Demo.1" in await keys_after(29)
+    assert {"t1:demo/op:Demo.1", "t1:gone/rev:Gone.1:9999999998"} <= await keys_after(29)
     assert await keys_after(31) == {
         "t1:demo/event:Demo.1:9999999998",
         "t1:demo/op:broken",
