@@ -26,7 +26,7 @@ _UNFORESEEN = ("nobody foresaw", "cannot be tended", "raised (Id=", "never retri
 # What a function may end with while storage is away, or others are faster: the host brings the message again.
 _FORESEEN = ("registry_api.service.ports.StorageUnavailable", "registry_api.service.ports.Conflict")
 _GIVEN_UP = "has been moved from"
-_FENCED = "Lost the lease on"
+_FENCED = ("Lost the lease on", " is lost.")
 
 
 class Lifeline:
@@ -140,7 +140,7 @@ class HostProcess:
             if _VISITED in line and self.watch is not None:
                 self.watch.ended()
             self.log.given_up += _GIVEN_UP in line
-            self.log.fenced += _FENCED in line
+            self.log.fenced += any(word in line for word in _FENCED)
             if f"{self.role}: pid" in line:
                 self.ready.set()
             last = line if _LAST_LINE.fullmatch(line) else last
