@@ -13,7 +13,7 @@ SWAGGER_UI := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.t
 ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install assets start azurite demo test fuzz chaos check format lint types lock bench clean
+.PHONY: help install assets start azurite demo test fuzz soak chaos check format lint types lock bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test: install ## Run the tests; they start what they need
 fuzz: install ## Ask the app a quarter of a million questions, an hour at most, and plant faults in 50,000 documents
 	@$(BIN)/python -m tests.openapi.fuzz
 	@FAULT_DOCUMENTS=50000 $(BIN)/pytest --quiet --timeout=3600 tests/properties
+
+soak: install ## Simulate 10,000 histories with faults in memory, an hour at most; all has to end right
+	@exec $(BIN)/python -m tests.simulation 10000 3600
 
 chaos: install ## Kill 500 workers in the middle of their work and break storage, an hour at most; all has to end right
 	@exec $(BIN)/python -m tests.chaos

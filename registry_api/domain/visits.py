@@ -131,7 +131,7 @@ def _found(registry: Registry, findings: Findings, *, is_same: bool) -> tuple[Re
             result.append(resource)
             continue
         is_wanted = resource.key in registry.wanted
-        if not is_wanted and seen.presence is Presence.ABSENT:
+        if is_same and not is_wanted and seen.presence is Presence.ABSENT:
             continue
         # A failure that an older request met must not keep a newer one from trying.
         failure = _judged(resource, findings.failures.get(resource.key)) if is_same else None

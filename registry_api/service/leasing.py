@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from registry_api.domain import visits
-from registry_api.domain.registry import service_of
-from registry_api.service.ports import Conflict, Ports, StorageUnavailable, Stored
+from registry_api.domain.registry import Caller, Registry, service_of
+from registry_api.service.ports import Clock, Conflict, Ports, StorageUnavailable, Stored
 from registry_api.service.recording import commit_of
 
 _RENEW_AFTER_SECONDS = visits.LEASE.total_seconds() / 3
@@ -16,15 +18,31 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-async def under_lease(begun: Stored, work: Coroutine[object, object, _T], ports: Ports) -> _T | None:
-    """Return what work leads to, None if it was stopped because the lease was lost.
+@dataclass(slots=True)
+class KeptLease:
+    """A lease as its holder knows it. Without word of a renewal it ends, whatever the row says by then."""
+
+    clock: Clock
+    until: datetime
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the holder may still act."""
+        return self.clock.now() < self.until
+
+
+async def under_lease(begun: Stored, work: Callable[[KeptLease], Awaitable[_T]], ports: Ports) -> _T | None:
+    """Return what work leads to, None if there was no time for it or it was stopped because the lease was lost.
 
     Args:
         begun: The registry as it was stored when the lease was taken.
         work: What to do while it is held.
         ports: Where the lease is kept.
     """
-    working, renewing = asyncio.ensure_future(work), asyncio.ensure_future(_renew(begun, ports))
+    lease = KeptLease(ports.clock, begun.registry.lease.expires or ports.clock.now())
+    if not lease.is_held:
+        return None  # the answer that it is ours came too late
+    working, renewing = asyncio.ensure_future(work(lease)), asyncio.ensure_future(_renew(lease, begun.registry, ports))
     try:
         await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
@@ -34,19 +52,21 @@ async def under_lease(begun: Stored, work: Coroutine[object, object, _T], ports:
         await asyncio.gather(working, renewing, return_exceptions=True)
 
 
-async def _renew(begun: Stored, ports: Ports) -> None:
+async def _renew(lease: KeptLease, begun: Registry, ports: Ports) -> None:
     """Renew the lease again and again; return when it is lost."""
-    held = begun.registry
-    while held.lease.is_held(ports.clock.now()):
+    while lease.is_held:
         await asyncio.sleep(_RENEW_AFTER_SECONDS)
         try:
-            stored = await ports.store.read(held.key)
-            if stored is None or stored.registry.fence != begun.registry.fence:
+            stored = await ports.store.read(begun.key)
+            if stored is None or stored.registry.fence != begun.fence:
                 break
             now = ports.clock.now()
-            renewed = visits.renew_lease(stored.registry, now)
-            await ports.store.commit(commit_of(stored, renewed, service_of(held.tenant), now))
-            held = renewed
+            await ports.store.commit(commit_of(stored, visits.renew_lease(stored.registry, now), _worker(begun), now))
+            lease.until = now + visits.LEASE
         except (Conflict, StorageUnavailable):
-            _log.warning("The lease on '%s' is not renewed.", held.spec.name, exc_info=True)
-    _log.warning("The lease on '%s' is lost.", held.spec.name)
+            _log.warning("The lease on '%s' is not renewed.", begun.spec.name, exc_info=True)
+    _log.warning("The lease on '%s' is lost.", begun.spec.name)
+
+
+def _worker(registry: Registry) -> Caller:
+    return service_of(registry.tenant)

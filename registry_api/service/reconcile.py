@@ -7,6 +7,7 @@ its way: every visit announces the next one before it does anything else.
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from registry_api.domain import lifecycle, visits
 from registry_api.domain.problems import Code
@@ -53,12 +54,12 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
             return
         if stored is None or not _is_due(stored.registry, message):
             return
-        following = visits.following_visit(stored.registry, ports.ids.visit_token(), now)
+        following = visits.following_visit(stored.registry, _next_token(stored.registry, message, ports), now)
         await announce(ports.queue, stored.registry, now, following=following)
         try:
             begun = await _take_lease(stored, following, now, ports)
             if begun is not None:
-                findings = await under_lease(begun, work(begun.registry, backend, ports.clock), ports)
+                findings = await under_lease(begun, partial(work, begun.registry, backend, ports.clock), ports)
                 if findings is not None:
                     await _end(begun, findings, ports)
                 return
@@ -111,6 +112,11 @@ def _postponement(stored: Stored | None, message: Message, now: datetime) -> tim
 def _is_due(registry: Registry, message: Message) -> bool:
     """Tell whether a message is the one that the registry waits for."""
     return not registry.state.is_terminal and registry.visit.token in {message.visit, message.follows}
+
+
+def _next_token(registry: Registry, message: Message, ports: Ports) -> str:
+    """Return a token for the next visit: the one that was announced before, should it yet be written down."""
+    return message.visit if message.follows == registry.visit.token else ports.ids.visit_token()
 
 
 async def _commit(stored: Stored, registry: Registry | None, now: datetime, ports: Ports) -> bool:

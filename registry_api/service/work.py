@@ -16,6 +16,7 @@ from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, ResourceKey
 from registry_api.domain.visits import Findings
+from registry_api.service.leasing import KeptLease
 from registry_api.service.ports import Backend, BackendError, Clock
 
 WORKING_TIME = timedelta(seconds=60)
@@ -30,9 +31,9 @@ _TOO_SLOW = Failure(code=Code.REGION_UNAVAILABLE, message="The region did not an
 _UNFORESEEN = Failure(code=Code.INTERNAL_ERROR, message="An unexpected error; see the log.")
 
 
-async def work(registry: Registry, backend: Backend, clock: Clock) -> Findings:
+async def work(registry: Registry, backend: Backend, clock: Clock, lease: KeptLease) -> Findings:
     """Bring the cloud nearer to what the registry wants, and return what was found."""
-    return await _Work(registry, backend, clock, clock.now()).run()
+    return await _Work(registry, backend, clock, clock.now(), lease).run()
 
 
 async def look(registry: Registry, backend: Backend, clock: Clock) -> Findings:
@@ -46,6 +47,7 @@ class _Work:
     backend: Backend
     clock: Clock
     began: datetime
+    lease: KeptLease | None = None  # who only looks needs none
     _limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONCURRENT_CALLS))
 
     async def run(self) -> Findings:
@@ -112,7 +114,7 @@ class _Work:
     async def _answer_of(self, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
         async with self._limit:
             left = self.began + WORKING_TIME - self.clock.now()
-            if left <= timedelta(0):
+            if left <= timedelta(0) or not (self.lease is None or self.lease.is_held):
                 return _NOT_REACHED
             try:
                 async with asyncio.timeout(left.total_seconds()):

@@ -7,7 +7,7 @@ import pytest
 from registry_api.domain import visits
 from registry_api.domain.registry import RegistryKey
 from registry_api.service import leasing
-from registry_api.service.leasing import under_lease
+from registry_api.service.leasing import KeptLease, under_lease
 from registry_api.service.ports import Commit, StorageUnavailable, Stored
 from tests.service.world import World
 
@@ -43,7 +43,7 @@ async def test_a_lease_is_renewed_while_the_work_goes_on(world: World) -> None:
     """Work that takes longer than a lease keeps it; the epoch stays, and what others change meanwhile stays."""
     begun = await read(world)
 
-    async def work() -> str:
+    async def work(_: KeptLease) -> str:
         for number in range(5):
             world.clock.advance(20)
             await renewed(world)
@@ -51,7 +51,7 @@ async def test_a_lease_is_renewed_while_the_work_goes_on(world: World) -> None:
                 await world.put("eastus", description="meanwhile")
         return "done"
 
-    assert await under_lease(begun, work(), world.ports) == "done"
+    assert await under_lease(begun, work, world.ports) == "done"
     after = (await read(world)).registry
     assert after.lease.is_held(world.clock.now())
     assert (after.lease.epoch, after.spec.description) == (begun.registry.lease.epoch, "meanwhile")
@@ -64,14 +64,14 @@ async def test_work_ends_when_the_lease_is_lost(world: World) -> None:
     await world.store.commit(Commit(DEMO, taken, begun.version))
     stopped = asyncio.Event()
 
-    async def work() -> str:
+    async def work(_: KeptLease) -> str:
         try:
             await asyncio.Event().wait()
         finally:
             stopped.set()
         return "done"
 
-    assert await under_lease(begun, work(), world.ports) is None
+    assert await under_lease(begun, work, world.ports) is None
     assert stopped.is_set()
     assert (await read(world)).registry == taken
 
@@ -88,15 +88,26 @@ async def test_work_ends_when_the_lease_cannot_be_renewed(world: World, monkeypa
         raise StorageUnavailable("away")
 
     monkeypatch.setattr(world.store, "read", away)
-    assert await under_lease(begun, asyncio.Event().wait(), world.ports) is None
+    assert await under_lease(begun, lambda _: asyncio.Event().wait(), world.ports) is None
     assert asked == 3
 
 
 async def test_work_that_fails_says_so(world: World) -> None:
     """An error of the work is not swallowed."""
 
-    async def work() -> None:
+    async def work(_: KeptLease) -> None:
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        await under_lease(await read(world), work(), world.ports)
+        await under_lease(await read(world), work, world.ports)
+
+
+async def test_a_lease_that_is_answered_late_is_no_licence_to_work(world: World) -> None:
+    """Who learns of its lease when that is over leaves the work alone."""
+    begun = await read(world)
+    world.clock.advance(visits.LEASE.total_seconds())
+
+    async def work(_: KeptLease) -> str:
+        raise AssertionError
+
+    assert await under_lease(begun, work, world.ports) is None

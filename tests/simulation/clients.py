@@ -1,0 +1,216 @@
+"""Clients that ask for everything there is, at random, and have every answer judged."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from registry_api.domain.conditions import UNCONDITIONAL, Conditions
+from registry_api.domain.filters import ALL
+from registry_api.domain.problems import Refusal
+from registry_api.domain.registry import Caller, Registry, RegistryKey
+from registry_api.domain.validation import examine
+from registry_api.service import history, registries
+from registry_api.service.accepting import Intent
+from registry_api.service.ports import StorageUnavailable
+from tests.service.world import SCOPE
+from tests.simulation.chaos import REQUEST, Chaos, Trace
+from tests.simulation.model import Answer, Model, Request, Version, View
+from tests.simulation.processes import Died, process
+from tests.simulation.weather import REGIONS, Weather
+from tests.simulation.world import World
+
+_PATIENCE = 3  # times that a client asks again without an answer
+_PAGE = 3
+
+
+class Client:
+    """Somebody who asks for this and that.
+
+    Args:
+        caller: Who it is.
+        world: Where it asks.
+        weather: How often, and for which registries.
+        random: Chooses.
+        model: Judges the answers.
+        chaos: Is told how many requests are under way.
+        trace: Where every answer is written down.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        *,
+        world: World,
+        weather: Weather,
+        random: Random,
+        model: Model,
+        chaos: Chaos,
+        trace: Trace,
+    ) -> None:
+        self._caller = caller
+        self._world = world
+        self._weather = weather
+        self._random = random
+        self._model = model
+        self._chaos = chaos
+        self._trace = trace
+        self._requests = 0
+        self._etags: dict[str, str] = {}
+        self._operations: list[str] = []
+
+    async def live(self) -> None:
+        """Ask for one thing after the other."""
+        verbs = (
+            self._put,
+            self._patch,
+            self._create,
+            self._delete,
+            self._cancel,
+            self._reconcile,
+            self._read,
+            self._list,
+        )
+        for _ in range(self._weather.requests):
+            await asyncio.sleep(self._random.uniform(0, self._weather.haste))
+            (verb,) = self._random.choices(verbs, self._weather.verbs)
+            await verb()
+
+    async def _put(self) -> None:
+        name, wish = self._name(), self._view()
+        spelling = self._random.choice((name, name.upper()))
+        conditions, expected = self._conditions(name)
+        if_absent = expected is None and self._random.random() < 0.1
+        if if_absent:
+            conditions = Conditions(if_none_match=frozenset({"*"}))
+        request = Request("put", self._key(name), lambda _: wish, if_match=expected, if_absent=if_absent)
+        draft, intent = examine(_document(spelling, wish)), Intent(self._caller, conditions)
+        await self._ask(request, lambda: registries.put(draft, SCOPE, intent, ports=self._world.ports))
+
+    async def _create(self) -> None:
+        name, wish = self._name(), self._view()
+        key = f"{self._caller.name} {self._requests}" if self._random.random() < 0.5 else None
+        request = Request("create", self._key(name), lambda _: wish, idempotency_key=key)
+        draft, intent, ports = examine(_document(name, wish)), Intent(self._caller), self._world.ports
+        await self._ask(request, lambda: registries.create(draft, SCOPE, intent, idempotency_key=key, ports=ports))
+
+    async def _patch(self) -> None:
+        name, text = self._name(), f"text {self._random.randrange(4)}"
+        conditions, expected = self._conditions(name)
+
+        def wish(before: Version) -> View | None:
+            return None if before is None else View(View.of(before.spec).regions, text)
+
+        request = Request("patch", self._key(name), wish, if_match=expected)
+        patch, intent = {"description": text}, Intent(self._caller, conditions)
+        await self._ask(request, lambda: registries.patch(name, patch, intent, ports=self._world.ports))
+
+    async def _delete(self) -> None:
+        name = self._name()
+        conditions, expected = self._conditions(name)
+        request = Request("delete", self._key(name), if_match=expected)
+        intent = Intent(self._caller, conditions)
+        await self._ask(request, lambda: registries.delete(name, intent, ports=self._world.ports))
+
+    async def _reconcile(self) -> None:
+        name, intent = self._name(), Intent(self._caller)
+        request = Request("reconcile", self._key(name))
+        await self._ask(request, lambda: registries.retry(name, intent, ports=self._world.ports))
+
+    async def _cancel(self) -> None:
+        if not self._operations:
+            return
+        operation_id = self._random.choice(self._operations[-3:])
+        key = RegistryKey.of(self._caller.tenant, operation_id.partition(".")[0])
+        request = Request("cancel", key, operation_id=operation_id)
+        await self._ask(request, lambda: history.cancel(operation_id, Intent(self._caller), ports=self._world.ports))
+
+    async def _read(self) -> None:
+        name = self._name()
+        request = Request("read", self._key(name))
+        store = self._world.ports.store
+        await self._ask(request, lambda: registries.read(name, caller=self._caller, store=store))
+
+    async def _list(self) -> None:
+        keys = [self._key(name) for name in self._weather.names]
+        began = {key: self._model.now(key) for key in keys}
+        found: list[Registry] = []
+        continuation = None
+        try:
+            with process(self._process_name()):
+                while True:
+                    page = await registries.list_page(
+                        ALL, _PAGE, continuation, caller=self._caller, store=self._world.ports.store
+                    )
+                    found += page.items
+                    continuation = page.continuation
+                    if continuation is None:
+                        break
+        except (Died, StorageUnavailable):
+            return
+        self._world.violations += self._model.judge_list(self._caller.tenant, began, found)
+
+    async def _ask(self, request: Request, call: Callable[[], Awaitable[Any]]) -> None:
+        """Ask, and perhaps again when there is no answer."""
+        for _ in range(self._random.randint(1, _PATIENCE)):
+            answer = await self._answer(request, call)
+            if not answer.is_missing:
+                self._remember(answer.value)
+                return
+            await asyncio.sleep(self._random.uniform(0, self._weather.haste))
+
+    async def _answer(self, request: Request, call: Callable[[], Awaitable[Any]]) -> Answer:
+        began = self._model.now(request.key)
+        with process(self._process_name()) as handler:
+            self._chaos.requests += 1
+            try:
+                answer = Answer(await call())
+            except (Died, StorageUnavailable):
+                answer = Answer(is_missing=True)
+            except Refusal as refusal:
+                answer = Answer(code=refusal.problems[0].code)
+            finally:
+                self._chaos.requests -= 1
+        self._trace.add(
+            f"{handler.name} {request.kind} {request.key.name} {answer.code or type(answer.value).__name__}"
+        )
+        self._trace.counts["requests"] += 1
+        self._trace.counts["answers"] += not answer.is_missing
+        self._world.violations += self._model.judge(request, began, handler, answer)
+        return answer
+
+    def _remember(self, value: object) -> None:
+        registry = getattr(value, "registry", value)
+        if isinstance(registry, Registry):
+            self._etags[registry.key.name] = registry.etag
+            self._operations.append(registry.operation.id)
+
+    def _process_name(self) -> str:
+        self._requests += 1
+        return f"{REQUEST} {self._caller.name} {self._requests}"
+
+    def _conditions(self, name: str) -> tuple[Conditions, str | None]:
+        expected = self._etags.get(self._key(name).name)
+        if expected is None or self._random.random() < 0.6:
+            return UNCONDITIONAL, None
+        return Conditions(if_match=frozenset({expected})), expected
+
+    def _name(self) -> str:
+        return self._random.choice(self._weather.names)
+
+    def _key(self, name: str) -> RegistryKey:
+        return RegistryKey.of(self._caller.tenant, name)
+
+    def _view(self) -> View:
+        others = self._random.sample(REGIONS[1:], self._random.choice((0, 0, 1, 1, 2)))
+        return View((REGIONS[0], *sorted(others)), f"text {self._random.randrange(4)}")
+
+
+def _document(name: str, view: View) -> dict[str, Any]:
+    locations = [{"location": region} for region in reversed(view.regions)]
+    return {
+        "name": name,
+        "location": view.regions[0],
+        "description": view.description,
+        "replication_locations": locations,
+    }

@@ -1,0 +1,56 @@
+"""Processes that can die: a dead one has no effect any more, whichever of its coroutines goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+class Died(BaseException):
+    """The process is gone. Not an `Exception`: nothing that it runs may catch it."""
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """A request handler or a visit of a worker."""
+
+    name: str
+    is_alive: bool = True
+
+    def check(self) -> None:
+        """Do nothing, unless the process has died.
+
+        Raises:
+            Died: If it has.
+        """
+        if not self.is_alive:
+            raise Died
+
+    def die(self) -> None:
+        """End the process here and now.
+
+        Raises:
+            Died: Always.
+        """
+        self.is_alive = False
+        raise Died
+
+
+_OUTSIDE = Process("outside")
+_running: ContextVar[Process] = ContextVar("process", default=_OUTSIDE)
+
+
+def running() -> Process:
+    """Return the process that runs."""
+    return _running.get()
+
+
+@contextmanager
+def process(name: str) -> Iterator[Process]:
+    """Run what is inside, and the tasks that it starts, as a process."""
+    new = Process(name)
+    token = _running.set(new)
+    try:
+        yield new
+    finally:
+        _running.reset(token)

@@ -1,0 +1,41 @@
+"""Which schedules are run: all of them, or as many as a normal test run has time for."""
+
+from collections.abc import AsyncIterator
+from random import Random
+
+from tests.simulation.faults import Fault
+from tests.simulation.scenario import Variant
+from tests.simulation.schedules import VARIANTS, Result, Schedule, pairs, run, singles
+
+_FOLLOWERS = 4
+
+
+async def every_single(flow: str) -> AsyncIterator[Result]:
+    """Yield one fault at every boundary, however messages are delivered and clients behave."""
+    for variant in VARIANTS:
+        async for result in singles(flow, variant):
+            yield result
+
+
+async def every_pair(flow: str, variant: Variant) -> AsyncIterator[Result]:
+    """Yield two faults at every pair of boundaries."""
+    whole = await run(Schedule(flow, (), variant))
+    firsts = ((ordinal, fault) for ordinal in range(1, len(whole.calls) + 1) for fault in Fault)
+    async for result in pairs(flow, variant, firsts):
+        yield result
+
+
+async def some_pairs(flow: str, seed: int, firsts: int) -> AsyncIterator[Result]:
+    """Yield one fault at `firsts` random boundaries in random variants, and some pairs that begin with each."""
+    random = Random(f"{flow} {seed}")  # noqa: S311 - a seed makes it the same again
+    lengths: dict[Variant, int] = {}
+    for _ in range(firsts):
+        variant = random.choice(VARIANTS)
+        if variant not in lengths:
+            lengths[variant] = len((await run(Schedule(flow, (), variant))).calls)
+        first = random.randint(1, lengths[variant]), random.choice(list(Fault))
+        alone = await run(Schedule(flow, (first,), variant))
+        yield alone
+        for _ in range(_FOLLOWERS if first[0] < len(alone.calls) else 0):
+            second = random.randint(first[0] + 1, len(alone.calls)), random.choice(list(Fault))
+            yield await run(Schedule(flow, (first, second), variant))

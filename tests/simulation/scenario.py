@@ -1,0 +1,180 @@
+"""A world for one schedule: everything happens in one order, and time stands still but for waiting."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from itertools import count
+from typing import Any
+
+from registry_api.domain.operation import Operation
+from registry_api.domain.problems import Refusal
+from registry_api.domain.registry import Registry
+from registry_api.service import resync
+from registry_api.service.accepting import Outcome
+from registry_api.service.ports import Message, StorageUnavailable
+from tests.service.world import ManualClock
+from tests.simulation.faults import Fault, Plan
+from tests.simulation.processes import Died, process
+from tests.simulation.settled import problems
+from tests.simulation.world import World
+
+TICK = timedelta(seconds=15)
+PATIENCE = timedelta(hours=2)  # more than an operation's deadline and a few deaths
+_LATE = (timedelta(0), timedelta(seconds=45), timedelta(seconds=3))
+_REPETITIONS = 5
+
+
+class Delivery(StrEnum):
+    """How messages are delivered."""
+
+    ONCE = "once"
+    TWICE = "twice"  # to two workers at the same time
+    LATE = "late"  # some of them much, so that their order is another one
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What else differs between two runs of a flow."""
+
+    delivery: Delivery = Delivery.ONCE
+    repeats: bool = False  # a client that got no answer asks again
+
+
+class Scenario(World):
+    """A world in which a flow runs once.
+
+    Args:
+        faults: What happens at which boundary.
+        variant: What else is particular.
+    """
+
+    clock: ManualClock
+
+    def __init__(self, faults: Mapping[int, Fault], variant: Variant) -> None:
+        self.plan = Plan(faults)
+        self.variant = variant
+        self._numbers, self._sent = count(1), count()
+        self.was_broken = False
+        self._answered: list[str] = []
+        self._doubled: set[tuple[str, Message]] = set()  # what a visit sends on is not doubled again
+        super().__init__(ManualClock(), self.plan, self._late)
+
+    def break_worker(self) -> None:
+        """Let every visit fail from here, before it has done anything."""
+        self.is_broken = self.was_broken = True
+
+    def arm(self) -> None:
+        """Let boundaries count, and fail, from here."""
+        self.plan.is_armed = True
+
+    async def ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
+        """Let a client make a request, again when it gets no answer and this is such a client; None without one."""
+        for _ in range(_REPETITIONS if self.variant.repeats else 1):
+            try:
+                with process(f"request {next(self._numbers)}"):
+                    answer = await request()
+            except (Died, StorageUnavailable):
+                continue
+            except Refusal:
+                return None
+            self._note(answer)
+            return answer
+        return None
+
+    async def work(self) -> None:
+        """Let time pass until there is a message, and the worker be done with it."""
+        due = self.due
+        if due is None:
+            return
+        self.clock.time = max(self.clock.time, due)
+        host = self.worker if self.queue.is_ready else self.poison_worker
+        try:
+            with process(f"worker {next(self._numbers)}"):
+                await host.step()
+        except Died:
+            pass
+        self.violations += self.stranded()
+
+    def lose_messages(self) -> None:
+        """Let every message be gone, and from here the resync timer run as well."""
+        self.has_net = True
+        self.queue.clear()
+
+    async def tick(self) -> None:
+        """Let the resync timer do what it does."""
+        try:
+            with process(f"timer {next(self._numbers)}"):
+                await resync.tick(ports=self.ports, backend=self.backend)
+        except (Died, StorageUnavailable):
+            pass
+
+    async def settle_with_net(self) -> None:
+        """Let time pass, the timer tick and the worker work until nothing is to be done any more."""
+        self.has_net = True
+        end = self.clock.time + PATIENCE
+        while self.clock.time < end:
+            self.clock.time += TICK
+            await self.tick()
+            while self.due is not None and self.due <= self.clock.time:
+                await self.work()
+            if self.due is None and not self.waiting():
+                return
+        self.violations.append(f"something is still to be done after {PATIENCE}")
+
+    async def settle(self) -> None:
+        """Let time pass and the worker work until no message is left."""
+        end = self.clock.time + PATIENCE
+        while self.due is not None:
+            if self.clock.time > end:
+                self.violations.append(f"messages are still coming after {PATIENCE}")
+                return
+            await self.work()
+
+    async def problems(self) -> list[str]:
+        """Return everything that is wrong now that nothing is on its way any more."""
+        stored = {
+            entry.after.operation.id
+            for key in self.journal.keys
+            for entry in self.journal.entries(key)
+            if entry.after is not None
+        }
+        lost = [f"operation '{answered}' is lost" for answered in self._answered if answered not in stored]
+        if self.poisoned and not self.was_broken:
+            lost.append(f"{sorted(self.poisoned)} are given up although the worker works")
+        return lost + await problems(self)
+
+    async def visit(self, message: Message) -> None:
+        """Do what the worker's function does with a message, twice at the same time if it is delivered so."""
+        await self._deliver(super().visit, message)
+
+    async def give_up(self, message: Message) -> None:
+        """Do what the poison queue's function does with a message, twice at the same time if it is delivered so."""
+        await self._deliver(super().give_up, message)
+
+    async def _deliver(self, function: Callable[[Message], Awaitable[None]], message: Message) -> None:
+        if self.variant.delivery is not Delivery.TWICE or (function.__name__, message) in self._doubled:
+            await function(message)
+            return
+        self._doubled.add((function.__name__, message))
+
+        async def twin() -> None:
+            with process(f"twin {next(self._numbers)}"):
+                await function(message)
+
+        for error in await asyncio.gather(twin(), twin(), return_exceptions=True):
+            if error is not None:
+                raise error
+
+    def _late(self) -> timedelta:
+        is_late = self.variant.delivery is Delivery.LATE
+        return _LATE[next(self._sent) % len(_LATE)] if is_late else timedelta(0)
+
+    def _note(self, answer: object) -> None:
+        if isinstance(answer, Outcome):
+            answer = answer.registry
+        if isinstance(answer, Registry):
+            answer = answer.operation
+        if isinstance(answer, Operation):
+            self._answered.append(answer.id)

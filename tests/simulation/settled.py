@@ -1,0 +1,130 @@
+"""What must be true of a world in which nothing is on its way any more."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from registry_api.domain.events import EventType
+from registry_api.domain.operation import DEADLINE, Operation, OperationStatus
+from registry_api.domain.problems import Code
+from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.domain.resources import ResourceState
+from registry_api.service.ports import Revision
+from tests.simulation.cloud import Thing
+from tests.simulation.world import World, differences
+
+_PAGE = 100
+_ENDS = {EventType.OPERATION_SUCCEEDED, EventType.OPERATION_FAILED, EventType.OPERATION_CANCELED}
+
+
+async def problems(world: World) -> list[str]:
+    """Return everything that is wrong with a world that has come to rest."""
+    found = [*world.violations, *world.cloud.violations]
+    if world.messages():
+        found.append(f"{len(world.messages())} messages are left")
+    for key in world.journal.keys:
+        found += [f"'{key.name}': {problem}" async for problem in _of_registry(world, key)]
+    found += [f"nobody owns {thing.place}" for thing in world.cloud.things() if not _has_owner(world, thing)]
+    return found
+
+
+async def _of_registry(world: World, key: RegistryKey) -> AsyncIterator[str]:
+    stored = await world.truth.read(key)
+    registry = stored.registry if stored else None
+    if registry != world.journal.latest(key):
+        yield "what is stored is not what was committed last"
+    async for problem in _of_operations(world, key, registry):
+        yield problem
+    if registry is None:
+        return
+    if not registry.state.is_terminal:
+        yield f"it is stuck at {registry.state}"
+    for problem in (*_of_state(world, registry), *_of_cause(world, registry.operation, registry)):
+        yield problem
+    async for problem in _of_revisions(world, registry):
+        yield problem
+    async for problem in _of_events(world, registry):
+        yield problem
+
+
+async def _of_operations(world: World, key: RegistryKey, registry: Registry | None) -> AsyncIterator[str]:
+    accepted = {entry.after.operation.id for entry in world.journal.entries(key) if entry.after is not None}
+    for operation_id in sorted(accepted):
+        operation = await world.truth.read_operation(key, operation_id)
+        if operation is None:
+            yield f"operation '{operation_id}' is lost"
+        elif not operation.is_terminal:
+            yield f"operation '{operation_id}' is stuck at {operation.status}"
+        elif registry is not None and operation_id == registry.operation.id and operation != registry.operation:
+            yield f"operation '{operation_id}' is not as the registry tells it"
+
+
+async def _of_revisions(world: World, registry: Registry) -> AsyncIterator[str]:
+    revisions: list[Revision] = []
+    continuation = None
+    while True:
+        page = await world.truth.list_revisions(registry.key, registry.incarnation, _PAGE, continuation)
+        revisions += page.items
+        continuation = page.continuation
+        if continuation is None:
+            break
+    generations = [revision.generation for revision in revisions]
+    if generations != list(range(registry.generation, 0, -1)):
+        yield f"its revisions are {generations}, its generation is {registry.generation}"
+    accepted = {
+        entry.after.generation: entry.after.spec
+        for entry in world.journal.entries(registry.key)
+        if entry.after is not None and entry.after.incarnation == registry.incarnation
+    }
+    for revision in revisions:
+        if accepted.get(revision.generation) != revision.spec:
+            yield f"revision {revision.generation} is not what was accepted"
+    if revisions and revisions[0].spec != registry.spec:
+        yield "its spec is not its last revision"
+
+
+async def _of_events(world: World, registry: Registry) -> AsyncIterator[str]:
+    events = (await world.truth.list_events(registry.key, _PAGE, None)).items
+    mine = [event for event in events if event.incarnation == registry.incarnation]
+    sequences = [event.sequence for event in mine]
+    if sequences != list(range(registry.events, registry.events - len(mine), -1)):
+        yield f"its events are {sequences}, and there are {registry.events}"
+    begun = {event.operation for event in mine if event.type is EventType.REQUEST_ACCEPTED}
+    ended = [event.operation for event in mine if event.type in _ENDS]
+    if len(mine) == registry.events and (begun != set(ended) or len(ended) != len(begun)):
+        yield f"operations {sorted(begun)} have begun, and {sorted(ended)} have ended"
+
+
+def _of_state(world: World, registry: Registry) -> Iterator[str]:
+    if registry.state is ProvisioningState.SUCCEEDED:
+        if not world.was_meddled_with(registry):
+            yield from differences(world.cloud, registry)
+        if any(resource.state is not ResourceState.READY for resource in registry.resources):
+            yield "it has succeeded, but not all of its resources are ready"
+        if registry.deleting:
+            yield "it is to be gone and has succeeded to stay"
+
+
+def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterator[str]:
+    """Tell whether an operation that has failed or was canceled names its true cause."""
+    error = operation.error
+    if operation.status is OperationStatus.SUCCEEDED or error is None or operation.end_time is None:
+        return
+    if operation.status is OperationStatus.CANCELED:
+        is_true = error.code == Code.OPERATION_CANCELED
+    elif error.code == Code.OPERATION_POISONED:
+        is_true = registry.key in world.poisoned
+    elif error.code == Code.OPERATION_TIMED_OUT:
+        is_true = operation.end_time - operation.start_time >= DEADLINE
+    else:
+        is_true = any(
+            told.failure == error and told.incarnation == registry.incarnation and told.at >= operation.start_time
+            for told in world.cloud.reported
+        )
+    if not is_true:
+        yield f"its operation ends {operation.status} for an untrue cause, {error.code}: {error.message}"
+
+
+def _has_owner(world: World, thing: Thing) -> bool:
+    registry = world.journal.latest(thing.owner)
+    if registry is None or registry.incarnation != thing.incarnation:
+        return False
+    return (thing.key, thing.place.name) in {(resource.key, resource.name) for resource in registry.resources}

@@ -1,0 +1,161 @@
+"""One history: clients, workers, a clock that jumps and a world that fails, all as a seed says; then peace."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from registry_api.domain.registry import Caller, ProvisioningState
+from registry_api.service import registries
+from registry_api.service.accepting import Intent
+from tests.simulation.chaos import Chaos, Trace
+from tests.simulation.clients import Client
+from tests.simulation.host import Host
+from tests.simulation.loop import JumpingClock, run
+from tests.simulation.model import Model
+from tests.simulation.processes import Died, process
+from tests.simulation.settled import problems
+from tests.simulation.weather import Weather
+from tests.simulation.world import World
+
+PATIENCE = timedelta(hours=2)  # after the last fault: an operation's deadline, and what dead workers left hidden
+TENANTS = ("north", "south")
+_POLL = 2.0
+_LONGEST_NAP = 30.0
+_SMALL_JUMP, _LARGE_JUMP = 20.0, 3600.0
+_HURT = {ProvisioningState.FAILED, ProvisioningState.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What came of a seed."""
+
+    seed: int
+    digest: str
+    problems: Sequence[str]
+    counts: Mapping[str, int]
+    last: Sequence[str]
+    seconds_to_rest: float
+
+    @property
+    def told(self) -> str:
+        """Return how to see it again, what is wrong, and how it came to that."""
+        head = f"python -m tests.simulation --seed {self.seed}  # {'; '.join(self.problems[:3]) or 'all is well'}"
+        return "\n    ".join([head, *self.last]) if self.problems else head
+
+
+def simulate(seed: int) -> History:
+    """Run what a seed says; the same seed gives the same history."""
+    return run(lambda loop: _Simulation(seed, loop).run())
+
+
+class _Simulation:
+    def __init__(self, seed: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._seed = seed
+        self._random = Random(seed)  # noqa: S311 - a seed makes it the same again
+        self._weather = Weather.of(self._random)
+        self._trace = Trace()
+        self._clock = JumpingClock(loop)
+        self._chaos = Chaos(self._random, self._weather, self._trace)
+        self._world = World(self._clock, self._chaos, self._chaos.late)
+        self._world.cloud.trouble = self._chaos.trouble
+        self._world.cloud.duration = lambda: timedelta(seconds=self._random.uniform(0, self._weather.cloud_seconds))
+        self._model = Model(self._world.journal)
+
+    async def run(self) -> History:
+        others = [
+            *(self._work(f"worker {number}", self._world.worker) for number in range(self._weather.workers)),
+            self._work("poison worker", self._world.poison_worker),
+            self._jump(),
+            self._trouble(),
+            self._meddle(),
+        ]
+        tasks = [asyncio.create_task(other) for other in others]
+        await asyncio.gather(*(self._client(number).live() for number in range(self._weather.clients)))
+        self._chaos.stop()
+        seconds = await self._rest()
+        found = await problems(self._world) or await self._heal()
+        for task in tasks:
+            task.cancel()
+        return History(self._seed, self._trace.digest, found, self._trace.counts, self._trace.last, seconds)
+
+    def _client(self, number: int) -> Client:
+        caller = Caller(tenant=TENANTS[number % len(TENANTS)], name=f"client {number}")
+        return Client(
+            caller,
+            world=self._world,
+            weather=self._weather,
+            random=self._random,
+            model=self._model,
+            chaos=self._chaos,
+            trace=self._trace,
+        )
+
+    async def _work(self, name: str, host: Host) -> None:
+        number = 0
+        while True:
+            due = self._world.due
+            left = (due - self._clock.now()).total_seconds() if due is not None else _LONGEST_NAP
+            await asyncio.sleep(min(max(left, 0), _LONGEST_NAP) + self._random.uniform(0, _POLL))
+            if not host.is_ready:
+                continue
+            number += 1
+            try:
+                with process(f"{name}.{number}"):
+                    await host.step()
+            except Died:
+                self._trace.counts["deaths"] += 1
+            self._world.violations += self._world.stranded()
+
+    async def _jump(self) -> None:
+        """Let the clock jump; far only where no call would last for longer than its caller allows."""
+        while True:
+            await asyncio.sleep(self._random.uniform(0, 2 * self._weather.jump_pause))
+            if not self._chaos.is_on:
+                return
+            is_quiet = not self._chaos.requests and not self._chaos.cloud_calls
+            seconds = self._random.uniform(0, _LARGE_JUMP if is_quiet else _SMALL_JUMP)
+            self._clock.jump(seconds)
+            self._trace.add(f"jump {seconds:.3f}")
+
+    async def _trouble(self) -> None:
+        while self._chaos.is_on:
+            await asyncio.sleep(self._random.uniform(0, 2 * self._weather.trouble_pause))
+            if self._chaos.is_on:
+                self._chaos.change_trouble()
+
+    async def _meddle(self) -> None:
+        """Let somebody from outside remove or change something now and then."""
+        while self._chaos.is_on:
+            await asyncio.sleep(self._random.uniform(0, 2 * self._weather.meddle_pause))
+            things = self._world.cloud.things()
+            if things and self._chaos.is_on:
+                place = self._random.choice(things).place
+                self._random.choice((self._world.cloud.lose, self._world.cloud.spoil))(place)
+                self._trace.add(f"meddle {place.kind} {place.region} {place.name}")
+
+    async def _rest(self) -> float:
+        """Wait until no message is left; return how long it took."""
+        began, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
+        while self._world.due is not None:
+            if loop.time() - began > PATIENCE.total_seconds():
+                self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
+                break
+            await asyncio.sleep(_LONGEST_NAP)
+        return loop.time() - began
+
+    async def _heal(self) -> Sequence[str]:
+        """Look at every registry again now that nothing fails, and return what is wrong then."""
+        stored = [registry for key in self._world.journal.keys if (registry := self._world.journal.latest(key))]
+        for registry in stored:
+            intent = Intent(Caller(tenant=registry.tenant, name="healer"))
+            with process("request healer"):
+                await registries.retry(registry.spec.name, intent, ports=self._world.ports)
+        await self._rest()
+        found = [
+            f"'{key.name}' is {registry.state} after it was looked at again"
+            for key in self._world.journal.keys
+            if (registry := self._world.journal.latest(key)) and registry.state in _HURT
+        ]
+        return found + await problems(self._world)

@@ -1,0 +1,182 @@
+"""The checks themselves: what is wrong is noticed."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from registry_api.domain import lifecycle, visits
+from registry_api.domain.operation import Operation, OperationStatus
+from registry_api.domain.problems import Code
+from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.visits import Findings
+from registry_api.service import accepting, reconcile, registries
+from registry_api.service.accepting import Intent, Outcome
+from tests.service.world import ADA, SCOPE, document
+from tests.simulation.model import Answer, Model, Request, View
+from tests.simulation.processes import Process
+from tests.simulation.rules import broken_rules
+from tests.simulation.scenario import Scenario, Variant
+from tests.simulation.schedules import Schedule, run
+
+DEMO = RegistryKey("tenant", "demo1")
+EARLIER, NOW = Process("earlier"), Process("now")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Let the service be silent about faults that are meant."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+async def _say_nothing(*_: object, **__: object) -> None:
+    """Announce nothing."""
+
+
+def _forget_resources(registry: Registry, findings: Findings, now: Any) -> Registry | None:
+    ended = _end_visit(registry, findings, now)
+    return ended.model_copy(update={"resources": ended.resources[:1]}) if ended else None
+
+
+def _forget_lease(registry: Registry, findings: Findings, now: Any) -> Registry | None:
+    ended = _end_visit(registry, findings, now)
+    return ended.model_copy(update={"lease": Lease()}) if ended else None
+
+
+def _count_twice(registry: Registry, *arguments: Any) -> Registry:
+    updated = _update(registry, *arguments)
+    return updated.model_copy(update={"generation": updated.generation + 1})
+
+
+def _end_happily(operation: Operation, by: Operation) -> Operation:
+    return operation.model_copy(update={"status": OperationStatus.SUCCEEDED, "end_time": by.start_time})
+
+
+_end_visit, _update = visits.end_visit, lifecycle.update
+
+
+@pytest.mark.parametrize(
+    ("flow", "owner", "name", "instead", "told"),
+    [
+        ("create", accepting, "announce", _say_nothing, "no message for it is on its way"),
+        ("create", reconcile, "announce", _say_nothing, "no message for it is on its way"),
+        ("create", visits, "end_visit", _forget_resources, "is missing"),
+        ("delete", visits, "end_visit", lambda *_: None, "is gone, but not"),
+        ("update", visits, "end_visit", _forget_lease, "epoch"),
+        ("update", lifecycle, "update", _count_twice, "its revisions are"),
+        ("supersede", lifecycle, "superseded", lambda *operations: operations[0], "is stuck at Running"),
+        ("supersede", lifecycle, "superseded", _end_happily, "without being told so"),
+        ("poison", reconcile, "give_up", _say_nothing, "is stuck at"),
+        ("remove_region", lifecycle, "update", lambda *arguments: arguments[0], "what was answered"),
+    ],
+)
+async def test_a_broken_service_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, *, flow: str, owner: Any, name: str, instead: Callable[..., Any], told: str
+) -> None:
+    """A service that forgets one of its duties fails the crash points, and they say what is wrong."""
+    monkeypatch.setattr(owner, name, instead)
+    assert told in "; ".join((await run(Schedule(flow))).problems)
+
+
+async def _world() -> tuple[Scenario, Model]:
+    """Return a world in which a registry was created and changed twice, and a model of it."""
+    world = Scenario({}, Variant())
+    for text in ("a", "b", "c"):
+        draft = document("eastus", description=text)
+        await world.ask(lambda draft=draft: registries.put(draft, SCOPE, Intent(ADA), ports=world.ports))  # type: ignore[misc]
+    return world, Model(world.journal)
+
+
+READ = Request("read", DEMO)
+PUT = Request("put", DEMO, lambda _: View(("eastus",), "c"))
+CONDITIONAL = replace(PUT, if_match='"another"')
+
+
+@pytest.mark.parametrize(
+    ("request_", "began", "answer", "told"),
+    [
+        (READ, 3, "old", "never was so meanwhile"),
+        (READ, 1, "old", ""),
+        (READ, 3, "new", ""),
+        (READ, 3, None, "there always was one"),
+        (READ, 0, None, ""),
+        (PUT, 3, Outcome, "never so meanwhile"),
+        (PUT, 2, Code.CONCURRENT_CHANGES, "which was never so"),
+        (PUT, 2, Code.REGISTRY_BEING_DELETED, "which was never so"),
+        (PUT, 2, Code.PRECONDITION_FAILED, "which was never so"),
+        (CONDITIONAL, 2, Code.PRECONDITION_FAILED, ""),
+        (PUT, 2, Code.INTERNAL_ERROR, "which was never so"),
+        (READ, 3, Code.REGISTRY_NOT_FOUND, "which was never so"),
+    ],
+)
+async def test_an_untrue_answer_is_noticed(request_: Request, began: int, answer: Any, told: str) -> None:
+    """What was not so between a request and its answer is told, and nothing else."""
+    world, model = await _world()
+    old, new = world.journal.versions(DEMO, 1, 1)[0], world.journal.versions(DEMO, 3, 3)[0]
+    assert old is not None
+    answers = {"old": Answer(old), "new": Answer(new), None: Answer(), Outcome: Answer(Outcome(old))}
+    given = Answer(code=answer) if isinstance(answer, Code) else answers[answer]
+    found = "; ".join(model.judge(request_, began, NOW, given))
+    assert (told in found) if told else not found
+
+
+async def test_a_change_that_was_not_asked_for_is_noticed() -> None:
+    """A request that wrote something else, under another etag, twice or after a refusal is told."""
+    world, model = await _world()
+    entry = world.journal.entries(DEMO)[-1]
+    wrong = replace(CONDITIONAL, wish=lambda _: View(("westus",), None), if_absent=True)
+    found = "; ".join(model.judge(wrong, 0, entry.by, Answer(is_missing=True)))
+    for told in ("not the one in If-Match", "If-None-Match excludes", "it has stored"):
+        assert told in found
+    assert "has changed something" in "; ".join(model.judge(PUT, 0, entry.by, Answer(code=Code.PRECONDITION_FAILED)))
+
+
+async def test_an_idempotency_key_that_creates_twice_is_noticed() -> None:
+    """Two answers of two creations under one key are told."""
+    world, model = await _world()
+    registry = world.journal.latest(DEMO)
+    assert registry is not None
+    once = Request("create", DEMO, idempotency_key="key")
+    other = registry.model_copy(update={"incarnation": "another"})
+    assert not model.judge(once, 3, EARLIER, Answer(Outcome(registry, created=True, changed=True)))
+    (told,) = model.judge(once, 3, NOW, Answer(Outcome(other, created=True, changed=True)))
+    assert "has made 2 registries" in told
+
+
+async def test_a_list_that_never_was_is_noticed() -> None:
+    """A list in another order, without a registry or with an old one is told."""
+    world, model = await _world()
+    old, new = world.journal.versions(DEMO, 1, 1)[0], world.journal.latest(DEMO)
+    assert old is not None
+    assert new is not None
+    assert not model.judge_list("tenant", {DEMO: 3}, [new])
+    assert model.judge_list("tenant", {DEMO: 3}, [old])
+    assert model.judge_list("tenant", {DEMO: 3}, [])
+    assert model.judge_list("tenant", {DEMO: 3}, [new, new])
+    assert not model.judge_list("another", {}, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"generation": 9}, "becomes 9"),
+        ({"observed_generation": 7}, "is reached before"),
+        ({"incarnation": "another"}, "another registry"),
+        ({"lease": Lease(epoch=5)}, "epoch 0 becomes 5"),
+        ({"serial": 9}, "becomes 9"),
+        ({"state": ProvisioningState.SUCCEEDED}, "its operation NotStarted"),
+        ({}, ""),
+    ],
+)
+async def test_a_commit_that_breaks_a_rule_is_noticed(change: dict[str, Any], told: str) -> None:
+    """What a commit may not do to a registry is told by what was before and after."""
+    world, _ = await _world()
+    entry = world.journal.entries(DEMO)[-1]
+    assert entry.after is not None
+    broken = replace(entry, after=entry.after.model_copy(update=change))
+    found = "; ".join(broken_rules(broken))
+    assert (told in found) if told else not found

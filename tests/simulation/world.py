@@ -1,0 +1,142 @@
+"""A control plane whose every effect passes a hook, and what is noticed about it while it runs."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+
+from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.service import reconcile
+from registry_api.service.ports import Backend, Clock, Conflict, Message, Ports, StorageUnavailable, WorkQueue
+from registry_api.storage.rows import Rows
+from tests.service.world import CountingIds
+from tests.simulation.boundaries import Call, Hook, guard
+from tests.simulation.cloud import Cloud, unreachable
+from tests.simulation.host import Host, HostQueue
+from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
+from tests.simulation.rules import broken_rules
+
+ROWS, QUEUE, POISON, BACKEND = "rows", "queue", "poison", "backend"
+PORTS: dict[str, type] = {ROWS: Rows, QUEUE: WorkQueue, POISON: WorkQueue, BACKEND: Backend}
+"""What has effects, by the name that a call of it shows."""
+
+
+def not_answering(call: Call) -> Exception:
+    """Return what a caller gets that does not know whether its call took effect."""
+    return unreachable("?") if call.port == BACKEND else StorageUnavailable(str(call))
+
+
+class World:
+    """The control plane, what it controls, and what has gone wrong with it.
+
+    Args:
+        clock: The time.
+        hook: Stands at every boundary.
+        late: Tells how much later than asked for a message is delivered.
+    """
+
+    def __init__(self, clock: Clock, hook: Hook, late: Callable[[], timedelta] = timedelta) -> None:
+        self.clock = clock
+        self.violations: list[str] = []
+        self.has_net = False  # whether the resync timer runs, which brings what no message does
+        self.is_broken = False  # every visit fails before it has done anything
+        self.cloud = Cloud(clock)
+        self.journal = Journal(clock, self._notice)
+        rows = JournaledRows(self.journal)
+        queue, poison = HostQueue(clock, late), HostQueue(clock, late)
+        self.queue, self.poison = guard(queue, QUEUE, hook), guard(poison, POISON, hook)
+        self.backend: Backend = guard(self.cloud, BACKEND, hook)
+        self.rows: Rows = guard(rows, ROWS, hook)
+        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds())
+        self.truth = JournaledStore(rows)  # the same rows, which always answer
+        self.poisoned: set[RegistryKey] = set()
+        self.worker = Host(self.queue, self.poison, self.visit)
+        self.poison_worker = Host(self.poison, None, self.give_up)
+
+    async def visit(self, message: Message) -> None:
+        """Do what the worker's function does with a message."""
+        if self.is_broken:
+            raise RuntimeError("the worker is broken")
+        await self._foresee(reconcile.visit(message, ports=self.ports, backend=self.backend))
+
+    async def give_up(self, message: Message) -> None:
+        """Do what the poison queue's function does with a message."""
+        self.poisoned.add(message.key)
+        await self._foresee(reconcile.give_up(message, ports=self.ports))
+
+    @property
+    def due(self) -> datetime | None:
+        """Return when the next message can be seen, None when there is none at all."""
+        return min((due for due in (self.queue.due, self.poison.due) if due is not None), default=None)
+
+    def messages(self) -> Sequence[Message]:
+        """Return every message, seen or not, poisoned or not."""
+        bodies = [*self.queue.messages(), *self.poison.messages()]
+        return [_read(body) for body in bodies]
+
+    def stranded(self) -> list[str]:
+        """Return what is wrong with registries that wait for a message that is not on its way."""
+        waiting = self.waiting()
+        if self.has_net or not waiting:
+            return []
+        on_their_way = {
+            (message.key, token) for message in self.messages() for token in (message.visit, message.follows)
+        }
+        return [
+            f"'{registry.spec.name}' is {registry.state} and no message for it is on its way"
+            for registry in waiting
+            if (registry.key, registry.visit.token) not in on_their_way
+        ]
+
+    def waiting(self) -> list[Registry]:
+        """Return the registries that are under way."""
+        latest = filter(None, map(self.journal.latest, self.journal.keys))
+        return [registry for registry in latest if not registry.state.is_terminal]
+
+    def was_meddled_with(self, registry: Registry) -> bool:
+        """Tell whether somebody from outside changed the cloud since a registry was asked for last."""
+        return self.cloud.meddled_at is not None and self.cloud.meddled_at >= registry.operation.start_time
+
+    async def _foresee(self, function: Awaitable[None]) -> None:
+        """Run a function that may raise only what it says."""
+        try:
+            await function
+        except (StorageUnavailable, Conflict):
+            raise
+        except Exception as error:
+            self.violations.append(f"a worker raises {error!r}")
+            raise
+
+    def _notice(self, entry: Entry) -> None:
+        name = entry.commit.key.name
+        told = map(partial("'{}': {}".format, name), broken_rules(entry))
+        self.violations += [*told, *self._clouded(entry), *self.stranded()]
+
+    def _clouded(self, entry: Entry) -> list[str]:
+        """Return what a commit says of the cloud that is not so."""
+        key, after = entry.commit.key, entry.after
+        if after is None:
+            left = [thing.place for thing in self.cloud.owned(key)]
+            return [f"'{key.name}' is gone, but not {left}"] if left else []
+        is_success = after.state is ProvisioningState.SUCCEEDED and (
+            entry.before is None or entry.before.state is not ProvisioningState.SUCCEEDED
+        )
+        if not is_success or self.was_meddled_with(after):
+            return []
+        return [f"'{key.name}' has succeeded: {difference}" for difference in differences(self.cloud, after)]
+
+
+@lru_cache(maxsize=256)
+def _read(body: bytes) -> Message:
+    return Message.model_validate_json(body)
+
+
+def differences(cloud: Cloud, registry: Registry) -> list[str]:
+    """Return how the cloud differs from what a registry is to have."""
+    names = {resource.key: resource.name for resource in registry.resources}
+    wanted = {(key, names.get(key)) for key in registry.wanted}
+    things = list(cloud.owned(registry.key))
+    there = {(thing.key, thing.place.name) for thing in things}
+    told = [f"{key} is missing" for key, _ in sorted(wanted - there)]
+    told += [f"{key} is there and not wanted" for key, _ in sorted(there - wanted)]
+    told += [f"{thing.key} is not as it is to be" for thing in things if thing.is_spoiled or thing.is_leaving]
+    return told
