@@ -13,7 +13,7 @@ SWAGGER_UI := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.t
 ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install assets start azurite demo test fuzz soak chaos check format lint types lock bench clean
+.PHONY: help install assets start azurite demo test fuzz soak chaos mutants check format lint types lock bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ soak: install ## Simulate 10,000 histories with faults in memory, an hour at mos
 chaos: install ## Kill 500 workers in the middle of their work and break storage, an hour at most; all has to end right
 	@exec $(BIN)/python -m tests.chaos
 
+mutants: install ## Plant thousands of small faults, one at a time, and count those that the tests notice; half an hour
+	@$(BIN)/python -m tests.mutants
+
 check: lint types test ## Check format, style and types, and run the tests, as CI does
 
 format: $(PYTHON_PACKAGES) ## Format the code
@@ -68,7 +71,8 @@ lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
 	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what was installed and cached; data and settings stay
-	rm -rf .venv node_modules $(dir $(ASSETS)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv node_modules $(dir $(ASSETS)) mutants
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

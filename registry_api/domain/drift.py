@@ -28,9 +28,3 @@ def checked(registry: Registry, findings: Findings, now: datetime) -> Registry:
     return with_condition(
         registry, DRIFTED, TRUE, reason="DriftFound", message=f"To be done: {summary(findings)}.", now=now
     )
-
-
-def has_drifted(registry: Registry) -> bool:
-    """Tell whether the registry was found not to be as it was made."""
-    condition = registry.condition(DRIFTED)
-    return condition is not None and condition.status == TRUE

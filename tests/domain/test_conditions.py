@@ -47,3 +47,34 @@ def test_what_is_no_entity_tag_is_told(text: str) -> None:
         Conditions.parse(text, None)
 
     assert caught.value.problems[0].code is Code.INVALID_HEADER
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+def test_a_header_that_cannot_be_read_is_named(header: str) -> None:
+    """The refusal names the header, and shows how it is written."""
+    with pytest.raises(Refusal) as caught:
+        Conditions.parse(*(("there", None) if header == "If-Match" else (None, "there")))
+
+    (problem,) = caught.value.problems
+    assert problem.path == (header,)
+    assert problem.message == (
+        f'{header} must be * or entity tags in quotes, as in {header}: "0123"; separate several by commas.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("if_match", "if_none_match", "etag", "message"),
+    [
+        ('"other"', None, THERE, 'The registry is not the one that If-Match names: its entity tag is "there".'),
+        ("*", None, None, "The registry is not the one that If-Match names: there is none."),
+        (None, "*", THERE, 'The registry is one that If-None-Match excludes: its entity tag is "there".'),
+    ],
+)
+def test_a_mismatch_tells_what_is_there(
+    if_match: str | None, if_none_match: str | None, etag: str | None, message: str
+) -> None:
+    """The refusal says which header does not match, and what does."""
+    with pytest.raises(Refusal) as caught:
+        Conditions.parse(if_match, if_none_match).check(etag)
+
+    assert [problem.message for problem in caught.value.problems] == [message]

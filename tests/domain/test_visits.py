@@ -1,0 +1,252 @@
+"""What a visit makes of a registry, instruction by instruction."""
+
+from datetime import timedelta
+
+import pytest
+
+from registry_api.domain import lifecycle, visits
+from registry_api.domain.plan import Action, Observation, Presence, Verb
+from registry_api.domain.registry import Lease, Registry, Visit
+from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceKey, ResourceState, name_of
+from registry_api.domain.visits import Findings, begin_visit, end_visit
+from tests.domain.registries import ADA, NOW, acceptance, begun, created, seen, spec, succeeded
+
+SECOND = timedelta(seconds=1)
+EAST, WEST = ResourceKey(Kind.STORAGE_ACCOUNT, "eastus"), ResourceKey(Kind.STORAGE_ACCOUNT, "westus")
+HOME, REPLICA = ResourceKey(Kind.CONTAINER_REGISTRY, "eastus"), ResourceKey(Kind.REPLICA, "westus")
+PASSING = Failure(code="RegionUnavailable", message="No answer.")
+LOCKED = Failure(code="ScopeLocked", message="Locked.", kind=FailureKind.BLOCKED)
+TAKEN = Failure(code="NameTaken", message="Taken.", kind=FailureKind.NAME_TAKEN)
+
+
+def numbered(number: int) -> Registry:
+    """Return a registry that was visited so often."""
+    registry = created("eastus")
+    return registry.model_copy(update={"visit": registry.visit.model_copy(update={"number": number})})
+
+
+def after(registry: Registry, findings: Findings) -> Registry:
+    """Return what is left of a registry after a visit."""
+    ended = end_visit(registry, findings, NOW)
+    assert ended is not None
+    return ended
+
+
+def failed(registry: Registry, **failures: Failure) -> Registry:
+    """Return a registry after a visit that misses the storage of regions only, and met a failure in each."""
+    met = {ResourceKey(Kind.STORAGE_ACCOUNT, region): failure for region, failure in failures.items()}
+    findings = seen(registry, Presence.READY, dict.fromkeys(met, Presence.ABSENT))
+    return after(registry, Findings(findings.serial, findings.observed, findings.remaining, met))
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(0, 2), (1, 2), (2, 5), (3, 10), (4, 20), (5, 30), (6, 30)])
+def test_the_next_visit_is_due_in_time(number: int, seconds: int) -> None:
+    """Each visit is counted; the first two come exactly in time, the others at most a quarter later."""
+    following = visits.following_visit(numbered(number), "token", NOW)
+
+    spread = 1 if number < 2 else 1 + 0.25 * 0x5F37A13B / 2**32  # the token's checksum
+    assert (following.token, following.number) == ("token", number + 1)
+    assert following.due == NOW + timedelta(seconds=seconds) * spread
+
+
+def test_a_visit_is_forgotten_after_a_while() -> None:
+    """A message that is late is waited for; then only who is on the way, and unattended, is forgotten."""
+    registry = created("eastus")
+    late = NOW + timedelta(seconds=20)
+
+    assert not visits.is_forgotten(registry, late)
+    assert visits.is_forgotten(registry, late + SECOND)
+    assert visits.is_forgotten(begun(registry), NOW + visits.LEASE)
+    assert not visits.is_forgotten(begun(registry), NOW + visits.LEASE - SECOND)
+    assert not visits.is_forgotten(succeeded("eastus"), late + SECOND)
+
+
+def test_a_reminder_is_for_the_same_visit() -> None:
+    """The visit keeps its token and its number, and is due in a second."""
+    registry = numbered(3)
+
+    assert visits.remind(registry, NOW).visit == Visit(token="visit-1", due=NOW + SECOND, number=3)
+    assert visits.remind(registry, NOW).model_copy(update={"visit": registry.visit}) == registry
+
+
+def test_a_visit_begins_with_lease_and_announcement() -> None:
+    """The lease is taken for half a minute, and the visit that follows is the one that was announced."""
+    following = Visit(token="next", due=NOW + 2 * SECOND, number=1)
+    making = begin_visit(created("eastus"), following, NOW)
+    changing = begin_visit(
+        lifecycle.update(succeeded("eastus"), spec("eastus", "westus"), acceptance(2)), following, NOW
+    )
+
+    assert making.visit == following
+    assert making.lease == Lease(epoch=1, expires=NOW + timedelta(seconds=30))
+    assert (making.state, changing.state, begin_visit(making, following, NOW).state) == (
+        "Creating",
+        "Updating",
+        "Creating",
+    )
+    assert making.operation.status == "Running"
+
+
+def test_a_lease_is_renewed_by_its_holder() -> None:
+    """The epoch stays, and the lease lasts for another half a minute."""
+    registry = begun(begun(created("eastus")))
+
+    assert visits.renew_lease(registry, NOW + 10 * SECOND).lease == Lease(epoch=2, expires=NOW + 40 * SECOND)
+
+
+def test_what_was_found_is_written_down() -> None:
+    """Every resource has its state and details; the lease is given back; what is left is told."""
+    registry = begun(created("eastus", "westus"))
+    findings = seen(
+        registry, Presence.READY, {WEST: Presence.CHANGING, REPLICA: Presence.ABSENT, HOME: Presence.CHANGING}
+    )
+    ended = after(registry, findings)
+
+    assert {resource.key: resource.state for resource in ended.resources} == {
+        EAST: ResourceState.READY,
+        WEST: ResourceState.PROVISIONING,
+        HOME: ResourceState.PROVISIONING,
+        REPLICA: ResourceState.PENDING,
+    }
+    assert [resource.details.get("id") for resource in ended.resources] == ["eastus", "westus", "eastus", None]
+    assert ended.lease == Lease(epoch=1, expires=None)
+    ready = ended.condition("Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason, ready.last_transition_time) == ("False", "Progressing", NOW)
+    assert ready.message == (
+        "waiting for StorageAccount in westus; waiting for ContainerRegistry in eastus; "
+        "making ContainerRegistryReplica in westus"
+    )
+
+
+def test_details_are_kept_while_nothing_is_seen() -> None:
+    """What was told of a resource stays until something else is told."""
+    registry = begun(after(begun(created("eastus")), seen(created("eastus"), Presence.CHANGING)))
+    findings = seen(registry, Presence.CHANGING)
+    blank = {key: Observation(Presence.CHANGING) for key in findings.observed}
+    ended = after(registry, Findings(findings.serial, blank, findings.remaining))
+
+    assert {resource.details["id"] for resource in ended.resources} == {"eastus"}
+
+
+def test_what_leaves_is_told_as_leaving() -> None:
+    """A region that is no longer wanted is removed until it is gone, ready or not."""
+    registry = begun(lifecycle.update(succeeded("eastus", "westus"), spec("eastus"), acceptance(2)))
+    ended = after(registry, seen(registry, Presence.READY, {REPLICA: Presence.ABSENT}))
+
+    assert {resource.key: resource.state for resource in ended.resources} == {
+        EAST: ResourceState.READY,
+        HOME: ResourceState.READY,
+        WEST: ResourceState.REMOVING,
+    }
+
+
+def test_a_failure_that_passes_is_no_end() -> None:
+    """The region is still being made, and says what happened."""
+    ended = failed(begun(created("eastus")), eastus=PASSING)
+
+    assert (ended.state, ended.region_states()) == ("Creating", {"eastus": ResourceState.PROVISIONING})
+    assert ended.operation.steps[0].message == "No answer."
+    assert ended.visit.due == NOW
+
+
+def test_the_cloud_is_left_alone_for_as_long_as_it_asks() -> None:
+    """The next visit comes after the longest pause that a region asked for, but within five minutes, never earlier."""
+    registry = begun(created("eastus", "westus"))
+
+    def due_after(**seconds: int) -> timedelta:
+        failures = {
+            region: PASSING.model_copy(update={"retry_after": number * SECOND}) for region, number in seconds.items()
+        }
+        return failed(registry, **failures).visit.due - NOW
+
+    assert due_after(eastus=90, westus=30) == 90 * SECOND
+    assert due_after(eastus=3600) == timedelta(minutes=5)
+    late = registry.model_copy(update={"visit": Visit(token="next", due=NOW + 60 * SECOND, number=4)})
+    ended = failed(late, eastus=PASSING.model_copy(update={"retry_after": 30 * SECOND}), westus=PASSING)
+    assert ended.visit == late.visit
+
+
+def test_a_taken_name_is_replaced_while_there_are_others() -> None:
+    """Four times another name is chosen; the fifth that is taken is the end, and so is that of what is there."""
+    registry = begun(created("eastus"))
+    names = [registry.resources[0].name]
+    for attempt in range(1, 5):
+        registry = begun(failed(registry, eastus=TAKEN))
+        names.append(registry.resources[0].name)
+        assert names[-1] == name_of("tenant|demo1.1", EAST, attempt)
+        assert registry.resources[0].attempt == attempt
+    ended = failed(registry, eastus=TAKEN)
+    replica = begun(created("eastus", "westus"))
+    findings = seen(replica, Presence.READY, {REPLICA: Presence.ABSENT})
+    ended_replica = after(replica, Findings(1, findings.observed, findings.remaining, {REPLICA: TAKEN}))
+
+    assert len(set(names)) == 5
+    for end in (ended, ended_replica):
+        assert (end.state, end.operation.error) == (
+            "Failed",
+            TAKEN.model_copy(update={"kind": FailureKind.BLOCKED}),
+        )
+
+
+def test_what_is_there_never_takes_another_name() -> None:
+    """A resource that was seen once and whose name is then somebody else's is not made a second time."""
+    registry = begun(after(begun(created("eastus")), seen(created("eastus"), Presence.CHANGING)))
+    ended = failed(registry, eastus=TAKEN)
+
+    assert (ended.state, ended.resources[0].name) == ("Failed", registry.resources[0].name)
+
+
+def test_an_operation_goes_on_while_anything_can_be_done() -> None:
+    """It fails only when all that is left has failed for good, or waits for what has."""
+    registry = begun(created("eastus", "westus"))
+    findings = seen(registry, Presence.READY, {HOME: Presence.ABSENT, REPLICA: Presence.ABSENT})
+
+    def state_with(failures: dict[ResourceKey, Failure], remaining: tuple[Action, ...]) -> str:
+        return after(registry, Findings(1, findings.observed, remaining, failures)).state.value
+
+    remaining = tuple(findings.remaining)
+    assert state_with({HOME: LOCKED}, remaining) == "Failed"  # its replica waits for it
+    assert state_with({HOME: PASSING}, remaining) == "Creating"
+    assert state_with({}, remaining) == "Creating"
+    assert state_with({HOME: LOCKED}, (*remaining, Action(Verb.WAIT, registry.resources[0]))) == "Creating"
+
+
+def test_a_visit_that_was_overtaken_concludes_nothing() -> None:
+    """What it saw is noted without failures, and the steps follow; an operation that has ended stays as it ended."""
+    registry = begun(created("eastus", "westus"))
+    overtaken = lifecycle.update(registry, spec("eastus", "westus", "eastus2"), acceptance(2))
+    observed = {EAST: Observation(Presence.READY), WEST: Observation(Presence.ABSENT)}
+    late = Findings(1, observed, (), {WEST: LOCKED})
+
+    told = after(overtaken, late)
+    assert (told.state, told.operation.id, told.lease.expires) == ("Accepted", "demo1.2", None)
+    assert [(step.location, step.state, step.message) for step in told.operation.steps] == [
+        ("eastus", "Provisioning", None),
+        ("eastus2", "Pending", None),
+        ("westus", "Provisioning", None),
+    ]
+    canceled = lifecycle.cancel(registry, ADA, NOW)
+    assert after(canceled, late).operation == canceled.operation
+
+
+def test_a_deletion_is_the_end_of_the_registry() -> None:
+    """When nothing is left to remove, nothing is left at all."""
+    registry = begun(lifecycle.delete(succeeded("eastus"), acceptance(2)))
+
+    assert end_visit(registry, seen(registry, Presence.ABSENT), NOW) is None
+    assert after(registry, seen(registry, Presence.READY)).state == "Deleting"
+
+
+def test_a_summary_is_short() -> None:
+    """Three things are told in words, and how many more there are."""
+    resources = created("eastus", "westus").resources
+    actions = [
+        Action(verb, resource)
+        for verb, resource in zip((Verb.CREATE, Verb.REPAIR, Verb.DELETE, Verb.WAIT), resources, strict=True)
+    ]
+    three = "making StorageAccount in eastus; mending StorageAccount in westus; removing ContainerRegistry in eastus"
+
+    assert visits.summary(Findings(1, {}, actions)) == f"{three}; and 1 more"
+    assert visits.summary(Findings(1, {}, actions[:3])) == three
+    assert visits.summary(Findings(1, {}, actions[3:])) == "waiting for ContainerRegistryReplica in westus"

@@ -1,0 +1,186 @@
+"""What is told of the past, page by page, and how an operation is stopped."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from registry_api.domain.events import Origin
+from registry_api.domain.filters import Filter
+from registry_api.domain.problems import Refusal
+from registry_api.domain.registry import Caller
+from registry_api.service import history
+from registry_api.service.accepting import Intent
+from registry_api.service.ports import Commit, Conflict, Page
+from tests.service.world import ADA, World
+
+ELSEWHERE = Filter(subscription_id="sub", resource_group="another")
+GROUP = Filter(subscription_id="SUB", resource_group="GROUP")
+STRANGER = Caller(tenant="another", name="ada")
+
+
+async def refused(call: Awaitable[object]) -> tuple[str, str | None, str]:
+    """Return code, target and message of a refusal."""
+    with pytest.raises(Refusal) as caught:
+        await call
+    (problem,) = caught.value.problems
+    return problem.code.value, problem.target, problem.message
+
+
+async def pages(read: Callable[..., Awaitable[Page[Any]]], world: World, limit: int) -> list[list[Any]]:
+    """Return everything that there is of something, page by page."""
+    result: list[list[Any]] = []
+    continuation = None
+    while not result or continuation is not None:
+        page = await read("Demo1", limit, continuation, caller=ADA, store=world.store)
+        result.append([*page.items])
+        continuation = page.continuation
+    return result
+
+
+async def eventful(changes: int) -> World:
+    """Return a world with a registry that was changed so often."""
+    world = World()
+    for number in range(changes + 1):
+        await world.put("eastus", description=f"{number}")
+        world.clock.advance(1)
+    return world
+
+
+async def test_the_past_is_told_page_by_page() -> None:
+    """Every page goes on where the one before has ended."""
+    world = await eventful(4)
+
+    operations = await pages(history.list_operations, world, 2)
+    assert [len(page) for page in operations] == [2, 2, 1]
+    assert sorted(operation.generation for page in operations for operation in page) == [1, 2, 3, 4, 5]
+    events = await pages(history.list_events, world, 4)
+    assert [[event.sequence for event in page] for page in events] == [[9, 8, 7, 6], [5, 4, 3, 2], [1]]
+
+
+async def test_a_revision_is_compared_with_the_one_before_it_also_on_the_next_page() -> None:
+    """Each revision tells what it changed; only the first one of all has nothing before it."""
+    world = await eventful(2)
+    told = [
+        [[(change.path, change.before, change.after) for change in item.changes] for item in page]
+        for page in await pages(history.list_revisions, world, 1)
+    ]
+
+    assert told[0] == [[("description", "1", "2")]]
+    assert told[1] == [[("description", "0", "1")]]
+    assert ("description", None, "0") in told[2][0]
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("read", [history.list_operations, history.list_events, history.list_revisions])
+async def test_only_who_may_see_a_registry_sees_its_past(read: Callable[..., Awaitable[Page[Any]]]) -> None:
+    """In another scope or tenant, and under what is no name, there is nothing."""
+    world = await eventful(0)
+
+    async def of(name: str = "Demo1", caller: Caller = ADA, within: Filter = GROUP) -> Page[Any]:
+        return await read(name, 10, None, caller=caller, within=within, store=world.store)
+
+    assert (await of()).items
+    missing = "RegistryNotFound", "name", "There is no registry named 'Demo1'."
+    assert await refused(of(within=ELSEWHERE)) == missing
+    assert await refused(of(caller=STRANGER)) == missing
+    assert await refused(of(name="?")) == ("RegistryNotFound", "name", "There is no registry named '?'.")
+
+
+async def test_the_past_of_what_is_gone_is_told_in_every_scope() -> None:
+    """What a registry that is gone belonged to is not known any more; its past is told."""
+    world = World()
+    await world.put("eastus")
+    await world.delete()
+    await world.settle()
+
+    for within in (ELSEWHERE, Filter()):
+        page = await history.list_operations("Demo1", 10, None, caller=ADA, within=within, store=world.store)
+        assert len(page.items) == 2
+        rest = await history.list_operations(
+            "Demo1",
+            1,
+            (await history.list_operations("Demo1", 1, None, caller=ADA, store=world.store)).continuation,
+            caller=ADA,
+            within=within,
+            store=world.store,
+        )
+        assert [*rest.items] == [*page.items][1:]
+
+
+@pytest.mark.parametrize("operation_id", ["demo1.ffff", "nonsense", "a?.1"])
+async def test_an_operation_that_is_none_is_told(operation_id: str) -> None:
+    """Reading and canceling what is no operation of the tenant name it."""
+    world = await eventful(0)
+    told = "OperationNotFound", "id", f"There is no operation '{operation_id}'."
+
+    assert await refused(world.operation(operation_id)) == told
+    assert await refused(history.cancel(operation_id, Intent(ADA), ports=world.ports)) == told
+
+
+async def test_an_operation_belongs_to_its_tenant() -> None:
+    """An operation is read and canceled by its own tenant only."""
+    world = await eventful(0)
+    operation = (await world.read()).operation
+
+    assert await world.operation(operation.id) == operation
+    stranger = history.read_operation(operation.id, caller=STRANGER, store=world.store)
+    assert (await refused(stranger))[0] == "OperationNotFound"
+    assert (await refused(history.cancel(operation.id, Intent(STRANGER), ports=world.ports)))[0] == "OperationNotFound"
+    assert not (await world.operation(operation.id)).is_terminal
+
+
+async def test_what_has_ended_is_not_canceled() -> None:
+    """An operation that was overtaken, or whose registry is gone, is returned as it ended."""
+    world = await eventful(1)
+    newest = (await world.read()).operation
+    page = await history.list_operations("Demo1", 10, None, caller=ADA, store=world.store)
+    (overtaken,) = [operation for operation in page.items if operation.is_terminal]
+
+    assert await history.cancel(overtaken.id, Intent(ADA), ports=world.ports) == overtaken
+    assert await world.operation(newest.id) == newest
+    deletion = await world.delete()
+    assert deletion is not None
+    await world.settle()
+    gone = await history.cancel(deletion.operation.id, Intent(ADA), ports=world.ports)
+    assert (gone.status, gone.kind) == ("Succeeded", "Delete")
+
+
+async def test_a_cancellation_is_noted_with_its_origin() -> None:
+    """The event of a cancellation says who asked for it, and from where."""
+    world = await eventful(0)
+    operation = (await world.read()).operation
+    intent = Intent(Caller(tenant="tenant", name="bob"), origin=Origin("request-2", "203.0.113.8"))
+    await history.cancel(operation.id, intent, ports=world.ports)
+
+    (event,) = (await history.list_events("Demo1", 1, None, caller=ADA, store=world.store)).items
+    assert (event.type.value, event.actor, event.request_id, event.address) == (
+        "OperationCanceled",
+        "bob",
+        "request-2",
+        "203.0.113.8",
+    )
+    assert event.time == world.clock.now()
+
+
+@pytest.mark.parametrize(("conflicts", "succeeds"), [(4, True), (5, False)])
+async def test_a_cancellation_is_tried_again_while_others_are_faster(conflicts: int, succeeds: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Others may be faster four times; then the caller is asked to try again."""
+    world = await eventful(0)
+    operation = (await world.read()).operation
+    original, left = world.store.commit, conflicts
+
+    async def commit(commit: Commit) -> str | None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise Conflict
+        return await original(commit)
+
+    world.store.commit = commit  # type: ignore[method-assign]
+    canceling = history.cancel(operation.id, Intent(ADA), ports=world.ports)
+    if succeeds:
+        assert (await canceling).status == "Canceled"
+    else:
+        message = f"Operation '{operation.id}' changes too fast to be canceled; try again."
+        assert await refused(canceling) == ("ConcurrentChanges", None, message)
