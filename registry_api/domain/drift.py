@@ -1,9 +1,12 @@
 """Whether the cloud still is as it was made. What has drifted is told, and repaired unless the registry is paused."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from registry_api.domain.registry import DRIFTED, FALSE, TRUE, ProvisioningState, Registry
-from registry_api.domain.status import with_condition
+from registry_api.domain.plan import Action
+from registry_api.domain.registry import DRIFTED, FALSE, TRUE, UNKNOWN, ProvisioningState, Registry
+from registry_api.domain.status import with_condition, with_ready
 from registry_api.domain.visits import Findings, summary
 
 CHECK_INTERVAL = timedelta(hours=1)
@@ -13,18 +16,39 @@ def is_to_be_checked(registry: Registry, now: datetime) -> bool:
     """Tell whether it is time to look whether a registry that was reached still is as it was."""
     if registry.state is not ProvisioningState.SUCCEEDED:
         return False
-    return registry.checked_at is None or now - registry.checked_at >= CHECK_INTERVAL
+    return registry.checked_at is None or abs(now - registry.checked_at) >= CHECK_INTERVAL
 
 
 def checked(registry: Registry, findings: Findings, now: datetime) -> Registry:
-    """Return a registry after it was looked at. What could not be seen has not drifted, as far as is known."""
+    """Return a registry after it was looked at: what is seen to have drifted is told, whatever else cannot be seen."""
     registry = registry.model_copy(update={"checked_at": now})
-    if findings.failures:
-        return registry
-    if not findings.remaining:
-        return with_condition(
-            registry, DRIFTED, FALSE, reason="AsWanted", message="Everything is as it was made.", now=now
-        )
-    return with_condition(
-        registry, DRIFTED, TRUE, reason="DriftFound", message=f"To be done: {summary(findings)}.", now=now
-    )
+    drifted = replace(findings, remaining=seen_to_drift(findings))
+    if drifted.remaining:
+        message = f"To be done: {summary(drifted)}."
+        registry = with_condition(registry, DRIFTED, TRUE, reason="DriftFound", message=message, now=now)
+        return with_ready(registry, FALSE, reason="DriftFound", message=message, now=now)
+    if findings.remaining:
+        message = next((failure.message for failure in findings.failures.values()), "It is not to be asked yet.")
+        return with_condition(registry, DRIFTED, UNKNOWN, reason="NotSeen", message=message, now=now)
+    message = "Everything is as it was made."
+    registry = with_condition(registry, DRIFTED, FALSE, reason="AsWanted", message=message, now=now)
+    return with_ready(registry, TRUE, reason="Converged", message=message, now=now)
+
+
+def is_to_be_repaired(registry: Registry, findings: Findings) -> bool:
+    """Tell whether a registry that has drifted is to be repaired now.
+
+    What is seen only in part is left until all of it can be: else an operation would wait for a region that cannot
+    be seen, and a registry that works would end as a failed one.
+    """
+    is_seen = len(seen_to_drift(findings)) == len(findings.remaining)
+    return bool(findings.remaining) and is_seen and not registry.spec.paused
+
+
+def seen_to_drift(findings: Findings) -> Sequence[Action]:
+    """Return what is to be done because of what was seen; what was not seen is merely waited for."""
+    return [
+        action
+        for action in findings.remaining
+        if action.resource.key in findings.observed and action.resource.key not in findings.failures
+    ]

@@ -188,10 +188,19 @@ def time_out(registry: Registry, now: datetime) -> Registry:
     """Return the registry with its operation failed because it took too long, with the last true cause."""
     last = next((resource.failure for resource in registry.resources if resource.failure), None)
     told = f"The last problem was {last.code}: {last.message}" if last else "No problem was reported."
-    failure = Failure(
-        code=Code.OPERATION_TIMED_OUT, message=f"It did not end within {DEADLINE}. {told}", kind=FailureKind.PERMANENT
-    )
-    return fail(registry, failure, now)
+    message = f"It did not end within {DEADLINE}. {_broken_off(registry) or told}"
+    return fail(registry, Failure(code=Code.OPERATION_TIMED_OUT, message=message, kind=FailureKind.PERMANENT), now)
+
+
+def give_up(registry: Registry, now: datetime) -> Registry:
+    """Return the registry with its operation failed because no visit could be made."""
+    message = f"The work failed too often. {_broken_off(registry) or 'The log has the cause.'}"
+    return fail(registry, Failure(code=Code.OPERATION_POISONED, message=message, kind=FailureKind.PERMANENT), now)
+
+
+def _broken_off(registry: Registry) -> str | None:
+    error = registry.visit.broken_by
+    return error and f"The last visit was broken off by a fault of the service, {error}; the log has more."
 
 
 def identity_of(tenant: str, incarnation: str) -> str:

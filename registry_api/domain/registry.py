@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ class SystemData(BaseModel):
 
 
 READY, DRIFTED = "Ready", "Drifted"  # the types of conditions
-TRUE, FALSE = "True", "False"
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
 
 class Condition(BaseModel):
@@ -111,7 +111,12 @@ class Visit(BaseModel):
 
     token: str
     due: datetime
+    broken_by: str | None = None  # the kind of the error that this visit, or the one before, was broken off by
     number: int = 0  # visits so far for this request, from which the delay between them grows
+
+
+LEASE = timedelta(seconds=30)
+_CLOCKS_DIFFER_BY = LEASE  # at most, or a lease is taken for the work of a clock that is wrong
 
 
 class Lease(BaseModel):
@@ -124,7 +129,7 @@ class Lease(BaseModel):
 
     def is_held(self, now: datetime) -> bool:
         """Tell whether a worker holds it."""
-        return self.expires is not None and now < self.expires
+        return self.expires is not None and now < self.expires <= now + LEASE + _CLOCKS_DIFFER_BY
 
 
 class Registry(BaseModel):

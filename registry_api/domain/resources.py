@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -92,12 +92,17 @@ class Resource(BaseModel):
     storage_config: StorageConfig | None = None
     state: ResourceState = ResourceState.PENDING
     failure: Failure | None = None
+    rests_until: datetime | None = None  # the cloud wants to be left alone about it, whoever asks
     details: dict[str, str] = {}  # what the backend tells of it: id, endpoint, container
 
     @property
     def key(self) -> ResourceKey:
         """Return what tells this resource from the registry's others."""
         return ResourceKey(self.kind, self.region, self.ordinal)
+
+    def is_resting(self, now: datetime) -> bool:
+        """Tell whether the cloud is not to be asked about it yet."""
+        return self.rests_until is not None and now < self.rests_until
 
 
 def wanted(spec: RegistrySpec) -> dict[ResourceKey, StorageConfig | None]:
@@ -123,19 +128,24 @@ def assign(spec: RegistrySpec, existing: Sequence[Resource], identity: str) -> t
     asked_for = wanted(spec)
     kept = [_afresh(resource, is_wanted=resource.key in asked_for) for resource in existing]
     have = {resource.key for resource in kept}
-    registry_name = name_of(identity, ResourceKey(Kind.CONTAINER_REGISTRY, spec.location))
+    home = next(
+        (resource for resource in kept if resource.kind is Kind.CONTAINER_REGISTRY),
+        _named(ResourceKey(Kind.CONTAINER_REGISTRY, spec.location), identity),
+    )
     added = [
-        Resource(
-            kind=key.kind,
-            region=key.region,
-            ordinal=key.ordinal,
-            name=name_of(identity, key) if key.kind is Kind.STORAGE_ACCOUNT else registry_name,
-            storage_config=config,
-        )
+        _named(key, identity, config)
+        if key.kind is Kind.STORAGE_ACCOUNT
+        else Resource(kind=key.kind, region=key.region, name=home.name, attempt=home.attempt)
         for key, config in asked_for.items()
         if key not in have
     ]
     return tuple(sorted([*kept, *added], key=lambda resource: (list(Kind).index(resource.kind), *resource.key[1:])))
+
+
+def _named(key: ResourceKey, identity: str, config: StorageConfig | None = None) -> Resource:
+    return Resource(
+        kind=key.kind, region=key.region, ordinal=key.ordinal, name=name_of(identity, key), storage_config=config
+    )
 
 
 def dismiss(existing: Iterable[Resource]) -> tuple[Resource, ...]:

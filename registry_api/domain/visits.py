@@ -8,16 +8,16 @@ from zlib import crc32
 from registry_api.domain.lifecycle import fail, identity_of, succeed
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb
-from registry_api.domain.registry import FALSE, Lease, ProvisioningState, Registry, Visit
+from registry_api.domain.registry import FALSE, LEASE, Lease, ProvisioningState, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey, ResourceState, rename
 from registry_api.domain.status import with_ready, with_steps
 
-LEASE = timedelta(seconds=30)
 FIRST_VISIT_DELAY = timedelta(seconds=1)
 _VISIT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (2, 2, 5, 10, 20, 30))
 _EXACT_DELAYS = 2  # the later ones are spread, so that what failed together does not come back together
 _SPREAD = 0.25
-_LONGEST_PAUSE = timedelta(minutes=5)
+_LONGEST_REST = timedelta(minutes=5)
+LONGEST_WAIT = 2 * _LONGEST_REST  # what is due later was written by a clock that is wrong
 _PATIENCE = timedelta(seconds=20)  # far longer than a message takes
 _MOST_NAMES = 5
 _TOLD_ACTIONS = 3
@@ -34,7 +34,9 @@ def following_visit(registry: Registry, token: str, now: datetime) -> Visit:
 
 def is_forgotten(registry: Registry, now: datetime) -> bool:
     """Tell whether the message that was to bring the worker must have been lost."""
-    return not registry.state.is_terminal and not registry.lease.is_held(now) and now - registry.visit.due > _PATIENCE
+    if registry.state.is_terminal or registry.lease.is_held(now):
+        return False
+    return not -LONGEST_WAIT <= now - registry.visit.due <= _PATIENCE
 
 
 def remind(registry: Registry, now: datetime) -> Registry:
@@ -64,6 +66,12 @@ def begin_visit(registry: Registry, visit: Visit, now: datetime) -> Registry:
     )
 
 
+def break_off(registry: Registry, error: Exception) -> Registry:
+    """Return the registry with a note of what its visit was broken off by: a fault of the service, told by its kind."""
+    visit = registry.visit.model_copy(update={"broken_by": type(error).__name__})
+    return registry.model_copy(update={"visit": visit})
+
+
 def renew_lease(registry: Registry, now: datetime) -> Registry:
     """Return the registry with its lease held for longer by the worker that is there."""
     return registry.model_copy(update={"lease": Lease(epoch=registry.lease.epoch, expires=now + LEASE)})
@@ -88,7 +96,7 @@ def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry
     is_same = registry.serial == findings.serial
     registry = registry.model_copy(
         update={
-            "resources": _found(registry, findings, is_same=is_same),
+            "resources": _found(registry, findings, now, is_same=is_same),
             "lease": registry.lease.model_copy(update={"expires": None}),
         }
     )
@@ -98,7 +106,7 @@ def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry
         return None if registry.deleting else succeed(registry, now)
     if (cause := _cause_to_give_up(registry, findings)) is not None:
         return fail(registry, cause, now)
-    registry = _left_alone(_renamed(registry), now)
+    registry = _left_alone(_renamed(registry), findings, now)
     return with_ready(with_steps(registry), FALSE, reason="Progressing", message=summary(findings), now=now)
 
 
@@ -113,15 +121,17 @@ def _is_taken(resource: Resource) -> bool:
     return resource.failure is not None and resource.failure.kind is FailureKind.NAME_TAKEN
 
 
-def _left_alone(registry: Registry, now: datetime) -> Registry:
-    """Return the registry with its next visit not before the cloud wants to be asked again."""
-    pauses = [resource.failure.retry_after for resource in registry.resources if resource.failure]
-    pause = min(max((pause for pause in pauses if pause is not None), default=timedelta(0)), _LONGEST_PAUSE)
-    visit = registry.visit.model_copy(update={"due": max(registry.visit.due, now + pause)})
+def _left_alone(registry: Registry, findings: Findings, now: datetime) -> Registry:
+    """Return the registry with its next visit not before there is something that the cloud may be asked about."""
+    by_key = {resource.key: resource for resource in registry.resources}
+    waiting = [by_key[action.resource.key] for action in findings.remaining if action.blocked_by is None]
+    hopeful = [resource for resource in waiting if resource.failure is None or not resource.failure.final]
+    soonest = min((resource.rests_until or now for resource in hopeful), default=now)
+    visit = registry.visit.model_copy(update={"due": max(registry.visit.due, soonest)})
     return registry.model_copy(update={"visit": visit})
 
 
-def _found(registry: Registry, findings: Findings, *, is_same: bool) -> tuple[Resource, ...]:
+def _found(registry: Registry, findings: Findings, now: datetime, *, is_same: bool) -> tuple[Resource, ...]:
     """Return the resources as they were found; what is neither wanted nor there any more is dropped."""
     actions = {action.resource.key: action for action in findings.remaining}
     result = []
@@ -134,12 +144,14 @@ def _found(registry: Registry, findings: Findings, *, is_same: bool) -> tuple[Re
         if is_same and not is_wanted and seen.presence is Presence.ABSENT:
             continue
         # A failure that an older request met must not keep a newer one from trying.
-        failure = _judged(resource, findings.failures.get(resource.key)) if is_same else None
+        met = findings.failures.get(resource.key)
+        failure = _judged(resource, met) if is_same else None
         result.append(
             resource.model_copy(
                 update={
                     "state": _state(seen.presence, failure, actions.get(resource.key), is_wanted=is_wanted),
                     "failure": failure,
+                    "rests_until": now + min(met.retry_after, _LONGEST_REST) if met and met.retry_after else None,
                     "details": dict(seen.details) or resource.details,
                 }
             )

@@ -6,7 +6,7 @@ another region to which the layout is really copied.
 
 What it is not: there is no endpoint for `docker push`, no latency between regions and no DNS; one process and one
 disk are under all regions; SKU and hierarchical namespace are recorded but not enforced. A blob has to be copied
-within ten seconds, which is time enough for some hundred megabytes.
+within 40 seconds, which is time enough for some hundred megabytes.
 """
 
 import json

@@ -9,7 +9,7 @@ from registry_api.provisioning import oci
 from registry_api.provisioning.containers import Container, Listed, failed, unavailable
 
 CHUNK = 4 * 1024 * 1024
-# Short, so that a visit ends within its lease. What was copied stays; the next visit goes on where this one ends.
+# Short, so that a visit gets to its end in time. What was copied stays; the next visit goes on where this one ends.
 START_BLOBS_FOR_SECONDS = 3.0
 BLOB_SECONDS = 40.0
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from registry_api.domain import visits
-from registry_api.domain.registry import Caller, Registry, service_of
+from registry_api.domain.registry import LEASE, Registry, service_of
 from registry_api.service.ports import Clock, Conflict, Ports, StorageUnavailable, Stored
 from registry_api.service.recording import commit_of
 
-_RENEW_AFTER_SECONDS = visits.LEASE.total_seconds() / 3
+_RENEW_AFTER_SECONDS = LEASE.total_seconds() / 3
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -57,16 +57,14 @@ async def _renew(lease: KeptLease, begun: Registry, ports: Ports) -> None:
     while lease.is_held:
         await asyncio.sleep(_RENEW_AFTER_SECONDS)
         try:
-            stored = await ports.store.read(begun.key)
-            if stored is None or stored.registry.fence != begun.fence:
-                break
-            now = ports.clock.now()
-            await ports.store.commit(commit_of(stored, visits.renew_lease(stored.registry, now), _worker(begun), now))
-            lease.until = now + visits.LEASE
-        except (Conflict, StorageUnavailable):
+            async with asyncio.timeout((lease.until - ports.clock.now()).total_seconds()):
+                stored = await ports.store.read(begun.key)
+                if stored is None or stored.registry.fence != begun.fence:
+                    break
+                now = ports.clock.now()
+                renewed = visits.renew_lease(stored.registry, now)
+                await ports.store.commit(commit_of(stored, renewed, service_of(begun.tenant), now))
+                lease.until = now + LEASE
+        except (Conflict, StorageUnavailable, TimeoutError):
             _log.warning("The lease on '%s' is not renewed.", begun.spec.name, exc_info=True)
     _log.warning("The lease on '%s' is lost.", begun.spec.name)
-
-
-def _worker(registry: Registry) -> Caller:
-    return service_of(registry.tenant)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
@@ -66,11 +66,12 @@ class Replay(BaseModel):
 
 
 class Progress(BaseModel):
-    """Where the resync goes on: over the registries, and over everything that is not kept for ever."""
+    """Where each walk of the resync goes on; None at the beginning."""
 
     model_config = ConfigDict(frozen=True)
 
-    registries: str | None = None
+    net: str | None = None
+    checks: str | None = None
     retention: str | None = None
 
 
@@ -191,7 +192,7 @@ class Message(BaseModel):
     visit: str
     follows: str | None = None
     serial: int
-    announced_at: datetime
+    announced_at: AwareDatetime
     traceparent: str | None = None
 
     @property

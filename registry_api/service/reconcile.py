@@ -6,13 +6,13 @@ its way: every visit announces the next one before it does anything else.
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from registry_api.domain import lifecycle, visits
-from registry_api.domain.problems import Code
+from registry_api.domain.operation import DEADLINE
 from registry_api.domain.registry import Registry, Visit, service_of
-from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.visits import Findings
 from registry_api.service.announcing import announce
 from registry_api.service.leasing import under_lease
@@ -36,23 +36,36 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
     Raises:
         StorageUnavailable: If no message could be sent that brings the next visit; this one has to come again.
         Conflict: If others changed the registry again and again; the same.
+        Exception: If the service has a fault. Its kind is noted, should the operation have to end because of it.
     """
+    try:
+        await _visit(message, ports, backend)
+    except (StorageUnavailable, Conflict):
+        raise
+    except Exception as error:
+        await _note(error, message, ports)
+        raise
+
+
+async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
     for _ in range(_ATTEMPTS):
         now = ports.clock.now()
         try:
             stored = await ports.store.read(message.key)
-            if stored is not None and _is_due(stored.registry, message) and stored.registry.operation.is_overdue(now):
+            delay = _postponement(stored, message, now)
+            is_due = stored is not None and delay is None and _is_due(stored.registry, message)
+            if stored is not None and is_due and stored.registry.operation.is_overdue(now):
                 if await _commit(stored, lifecycle.time_out(stored.registry, now), now, ports):
                     return
                 continue
         except StorageUnavailable:
             _log.warning("'%s' cannot be visited now.", message.name, exc_info=True)
-            await ports.queue.send(message, _STORAGE_PAUSE)
+            await ports.queue.send(message, _storage_pause(message, now))
             return
-        if (delay := _postponement(stored, message, now)) is not None:
+        if delay is not None:
             await ports.queue.send(message, delay)
             return
-        if stored is None or not _is_due(stored.registry, message):
+        if stored is None or not is_due:
             return
         following = visits.following_visit(stored.registry, _next_token(stored.registry, message, ports), now)
         await announce(ports.queue, stored.registry, now, following=following)
@@ -83,12 +96,7 @@ async def give_up(message: Message, *, ports: Ports) -> None:
             return
         if stored is None or not _is_due(stored.registry, message):
             return
-        told = [resource.failure.message for resource in stored.registry.resources if resource.failure]
-        cause = f"The last problem was: {told[0]}" if told else "The log has the cause."
-        failure = Failure(
-            code=Code.OPERATION_POISONED, message=f"The work failed too often. {cause}", kind=FailureKind.PERMANENT
-        )
-        if await _commit(stored, lifecycle.fail(stored.registry, failure, now), now, ports):
+        if await _commit(stored, lifecycle.give_up(stored.registry, now), now, ports):
             return
     raise Conflict(f"'{message.name}' changes too fast to be given up.")
 
@@ -101,12 +109,26 @@ def _postponement(stored: Stored | None, message: Message, now: datetime) -> tim
         return _LOOK_AGAIN if abs(now - message.announced_at) < COMMIT_WINDOW else None
     if stored is None or not _is_due(stored.registry, message):
         return None
-    if stored.registry.visit.due - now > _EARLY:
-        return stored.registry.visit.due - now  # the cloud wants to be left alone for so long
+    wait = stored.registry.visit.due - now
+    if _EARLY < wait <= visits.LONGEST_WAIT:
+        return wait  # the cloud wants to be left alone for so long
     lease = stored.registry.lease
     if lease.expires is not None and lease.is_held(now):
         return min(lease.expires - now, _LOOK_AGAIN)
     return None
+
+
+def _storage_pause(message: Message, now: datetime) -> timedelta:
+    """Return how long to wait for storage: twice as long each time, lest lost answers make ever more messages."""
+    return min(max(_STORAGE_PAUSE, now - message.announced_at), DEADLINE)
+
+
+async def _note(error: Exception, message: Message, ports: Ports) -> None:
+    """Write down what a visit was broken off by, if that can be done at once."""
+    with suppress(StorageUnavailable):
+        stored = await ports.store.read(message.key)
+        if stored is not None and not stored.registry.state.is_terminal:
+            await _commit(stored, visits.break_off(stored.registry, error), ports.clock.now(), ports)
 
 
 def _is_due(registry: Registry, message: Message) -> bool:

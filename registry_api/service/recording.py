@@ -18,7 +18,8 @@ def commit_of(
     if after is None:
         raise TypeError("Nothing is stored, and nothing is to be.")
     newest = registry.operation if registry else lifecycle.gone(after.operation, now)
-    operations = [*_superseded(before, newest), newest]
+    is_known = before is not None and before.operation == newest
+    operations = [*_superseded(before, newest), *([] if is_known else [newest])]
     events = list(events_of(before, after, operations, by=by, now=now, origin=origin))
     if registry is not None and events:
         registry = registry.model_copy(update={"events": events[-1].sequence})

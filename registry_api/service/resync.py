@@ -4,84 +4,103 @@ Each tick does a bounded part of the walk and notes where the next one goes on. 
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from registry_api.domain import drift, lifecycle, visits
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.registry import Registry, Visit, service_of
 from registry_api.service.announcing import announce
-from registry_api.service.ports import Backend, Conflict, Page, Ports, Progress, StorageUnavailable, Stored
+from registry_api.service.ports import Backend, Conflict, Ports, Progress, StorageUnavailable, Stored
 from registry_api.service.recording import commit_of
 from registry_api.service.work import look
 
-PAGES_PER_TICK = 5
 ROWS_PER_PAGE = 100
-CHECKING_TIME = timedelta(seconds=5)  # after which a tick begins no further look at the cloud
+NET_PAGES = 5
+NET_TIME = timedelta(seconds=10)  # after which a tick tends no further registry
+CHECKING_TIME = timedelta(seconds=5)  # after which it begins no further look at the cloud
 _GRACE = timedelta(minutes=2)  # for the visit that ends an overdue operation better, because it knows more
 
 _log = logging.getLogger(__name__)
 
+_Task = Callable[[Stored, datetime], Awaitable[None]]
+
 
 async def tick(*, ports: Ports, backend: Backend) -> None:
-    """Do the next part of the walk.
+    """Do the next part of each walk.
 
     Raises:
         StorageUnavailable: If storage does not answer; the same part is done again.
     """
     progress = await ports.store.read_progress()
-    began = ports.clock.now()
-    following = progress.registries
-    for _ in range(PAGES_PER_TICK):
-        page = await _page(following, ports)
-        for stored in page.items:
-            await _tend(stored, began, ports, backend)
-        following = page.continuation
-        if following is None:
+    ends = ports.clock.now() + NET_TIME
+    for _ in range(NET_PAGES):
+        following = await _next_page(progress.net, partial(_tend, ports=ports), ends, ports)
+        progress = await _keep(progress, progress.model_copy(update={"net": following}), ports)
+        if following is None or ports.clock.now() >= ends:
             break
-    retention = await _sweep(progress.retention, began, ports)
-    await ports.store.keep_progress(Progress(registries=following, retention=retention))
+    ends = ports.clock.now() + CHECKING_TIME
+    checks = await _next_page(progress.checks, partial(_check, ports=ports, backend=backend), ends, ports)
+    progress = await _keep(progress, progress.model_copy(update={"checks": checks}), ports)
+    retention = await _sweep(progress.retention, ports)
+    await _keep(progress, progress.model_copy(update={"retention": retention}), ports)
 
 
-async def _page(continuation: str | None, ports: Ports) -> Page[Stored]:
+async def _keep(before: Progress, after: Progress, ports: Ports) -> Progress:
+    if after != before:
+        await ports.store.keep_progress(after)
+    return after
+
+
+async def _next_page(continuation: str | None, task: _Task, ends: datetime, ports: Ports) -> str | None:
+    """Do a task for a page of registries; return where to go on, which is the same page if there was no time for it."""
     try:
-        return await ports.store.walk(ROWS_PER_PAGE, continuation)
+        page = await ports.store.walk(ROWS_PER_PAGE, continuation)
     except ValueError:  # an older version of the app noted it
-        return await ports.store.walk(ROWS_PER_PAGE, None)
+        page = await ports.store.walk(ROWS_PER_PAGE, None)
+    for stored in page.items:
+        now = ports.clock.now()
+        if now >= ends:
+            return continuation
+        try:
+            await task(stored, now)
+        except Conflict:
+            continue  # somebody is at it
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
+            _log.exception("'%s' cannot be tended.", stored.registry.spec.name)
+    return page.continuation
 
 
-async def _sweep(continuation: str | None, now: datetime, ports: Ports) -> str | None:
+async def _sweep(continuation: str | None, ports: Ports) -> str | None:
+    now = ports.clock.now()
     try:
         return await ports.store.sweep(ROWS_PER_PAGE, continuation, now)
     except ValueError:  # the same
-        return None
+        return await ports.store.sweep(ROWS_PER_PAGE, None, now)
 
 
-async def _tend(stored: Stored, began: datetime, ports: Ports, backend: Backend) -> None:
-    """Do what has to be done about one registry; what is wrong with it must not hold back the others."""
-    registry, now = stored.registry, ports.clock.now()
-    try:
-        if registry.operation.is_overdue(now - _GRACE):
-            await _commit(stored, lifecycle.time_out(registry, now), now, ports)
-        elif visits.is_forgotten(registry, now):
-            reminded = visits.remind(registry, now)
-            await announce(ports.queue, reminded, now)
-            await _commit(stored, reminded, now, ports)
-        elif drift.is_to_be_checked(registry, now) and now < began + CHECKING_TIME:
-            await _check(stored, ports, backend)
-    except Conflict:
-        return  # somebody is at it
-    except StorageUnavailable:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it is, the walk goes on
-        _log.exception("'%s' cannot be tended.", registry.spec.name)
+async def _tend(stored: Stored, now: datetime, *, ports: Ports) -> None:
+    """Bring about what no message will."""
+    registry = stored.registry
+    if registry.operation.is_overdue(now - _GRACE):
+        await _commit(stored, lifecycle.time_out(registry, now), now, ports)
+    elif visits.is_forgotten(registry, now):
+        reminded = visits.remind(registry, now)
+        await announce(ports.queue, reminded, now)
+        await _commit(stored, reminded, now, ports)
 
 
-async def _check(stored: Stored, ports: Ports, backend: Backend) -> None:
-    """Look whether a registry has drifted, and begin to repair it unless it is paused."""
+async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backend) -> None:
+    """Look whether a registry has drifted, if it is time to, and begin to repair it unless it is paused."""
+    if not drift.is_to_be_checked(stored.registry, now):
+        return
     findings = await look(stored.registry, backend, ports.clock)
     now = ports.clock.now()
     registry = drift.checked(stored.registry, findings, now)
-    if findings.remaining and not findings.failures and not registry.spec.paused:
+    if drift.is_to_be_repaired(registry, findings):
         acceptance = Acceptance(
             caller=service_of(registry.tenant),
             now=now,

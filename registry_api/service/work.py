@@ -1,11 +1,11 @@
 """What a visit does in the cloud: look at everything, plan, start what can be started, and look again.
 
-All of it ends within `WORKING_TIME`, whatever the cloud does.
+All of it ends in time, whatever the cloud does.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from registry_api.service.leasing import KeptLease
 from registry_api.service.ports import Backend, BackendError, Clock
 
 WORKING_TIME = timedelta(seconds=60)
+LOOKING_TIME = timedelta(seconds=10)
 _STARTING_TIME = timedelta(seconds=10)  # what is started has as much again to answer
 _CONCURRENT_CALLS = 16
 
@@ -33,12 +34,12 @@ _UNFORESEEN = Failure(code=Code.INTERNAL_ERROR, message="An unexpected error; se
 
 async def work(registry: Registry, backend: Backend, clock: Clock, lease: KeptLease) -> Findings:
     """Bring the cloud nearer to what the registry wants, and return what was found."""
-    return await _Work(registry, backend, clock, clock.now(), lease).run()
+    return await _Work(registry, backend, clock, clock.now() + WORKING_TIME, lease).run()
 
 
 async def look(registry: Registry, backend: Backend, clock: Clock) -> Findings:
     """Return what is found, and do nothing about it."""
-    return await _Work(registry, backend, clock, clock.now()).found()
+    return await _Work(registry, backend, clock, clock.now() + LOOKING_TIME).found()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,13 @@ class _Work:
     registry: Registry
     backend: Backend
     clock: Clock
-    began: datetime
+    ends: datetime
     lease: KeptLease | None = None  # who only looks needs none
     _limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONCURRENT_CALLS))
 
     async def run(self) -> Findings:
         registry = self.registry
+        starts_until = self.clock.now() + _STARTING_TIME
         failures = {
             resource.key: resource.failure
             for resource in registry.resources
@@ -60,7 +62,7 @@ class _Work:
         started: set[tuple[Verb, ResourceKey]] = set()
         while True:
             observed, unseen = await self._look()
-            remaining = plan(registry.resources, registry.wanted, observed)
+            remaining = self._plan(observed)
             known = unseen | failures
             to_start = {
                 (action.verb, action.resource.key): action
@@ -68,7 +70,7 @@ class _Work:
                 if action.can_start and action.resource.key not in known
             }
             new = to_start.keys() - started
-            if not new or self.clock.now() >= self.began + _STARTING_TIME:
+            if not new or self.clock.now() >= starts_until:
                 left = {action.resource.key: known.get(action.resource.key) for action in remaining}
                 told = {key: failure for key, failure in left.items() if failure is not None}
                 return Findings(registry.serial, observed, remaining, told)
@@ -77,15 +79,20 @@ class _Work:
 
     async def found(self) -> Findings:
         observed, unseen = await self._look()
-        return Findings(
-            self.registry.serial, observed, plan(self.registry.resources, self.registry.wanted, observed), unseen
-        )
+        return Findings(self.registry.serial, observed, self._plan(observed), unseen)
+
+    def _plan(self, observed: Mapping[ResourceKey, Observation]) -> Sequence[Action]:
+        """Return what is left to do; what is not looked at is waited for."""
+        waited_for = {resource.key: Observation(Presence.CHANGING) for resource in self.registry.resources}
+        return plan(self.registry.resources, self.registry.wanted, waited_for | {**observed})
 
     async def _look(self) -> tuple[dict[ResourceKey, Observation], dict[ResourceKey, Failure]]:
-        """Return what is seen, and why the rest is not; what cannot be seen is waited for."""
+        """Return what is seen, and why the rest is not, but for what rests; what cannot be seen is waited for."""
+        now = self.clock.now()
         answers = await self._ask(
             (resource.key, partial(self.backend.observe, self.registry, resource))
             for resource in self.registry.resources
+            if not resource.is_resting(now)
         )
         unseen, seen = {}, {}
         for key, answer in answers.items():
@@ -113,7 +120,7 @@ class _Work:
 
     async def _answer_of(self, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
         async with self._limit:
-            left = self.began + WORKING_TIME - self.clock.now()
+            left = self.ends - self.clock.now()
             if left <= timedelta(0) or not (self.lease is None or self.lease.is_held):
                 return _NOT_REACHED
             try:

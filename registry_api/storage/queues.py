@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import StorageErrorCode, TextBase64EncodePolicy
+from azure.storage.queue import StorageErrorCode
 from azure.storage.queue.aio import QueueClient
 
 from registry_api.service.ports import Message
@@ -60,7 +60,6 @@ class StorageQueue:
         return QueueClient.from_connection_string(
             self._connection_string,
             self._name,
-            message_encode_policy=TextBase64EncodePolicy(),  # as host.json says
             initial_backoff=0,
             increment_base=0,
             random_jitter_range=1,

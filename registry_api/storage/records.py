@@ -1,8 +1,10 @@
-"""The kinds of rows by the beginnings of their keys, and how a row is read."""
+"""The kinds of rows by the beginnings of their keys, how a key is written, and how a row is read."""
 
+from datetime import datetime
 from typing import TypeVar
+from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry_api.domain.spec import STORED
 from registry_api.storage.rows import Row
@@ -13,12 +15,29 @@ REVISION = "rev:"
 EVENT = "event:"
 REPLAY = "idem:"
 CLAIM = "claim"
+QUARANTINED = "message:"
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
 
+class Quarantined(BaseModel):
+    """A message that cannot be read."""
+
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    time: datetime
+    size: int
+    sha256: str
+    content: bytes
+
+
 class UnreadableRowError(Exception):
     """A row does not hold what its key says. It is not a `ValueError`: no caller asked for it wrongly."""
+
+
+def escape(text: str) -> str:
+    """Return a text without the characters that keys may not hold, or that delimit their parts."""
+    return quote(text, safe="").replace("%", "=")
 
 
 def parse(model: type[_Record], row: Row) -> _Record:

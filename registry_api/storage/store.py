@@ -9,9 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
-from itertools import groupby
 from typing import TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,8 +17,20 @@ from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.ports import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
-from registry_api.storage.records import CLAIM, EVENT, OPERATION, REGISTRY, REPLAY, REVISION, UnreadableRowError, parse
-from registry_api.storage.retention import is_over
+from registry_api.storage.records import (
+    CLAIM,
+    EVENT,
+    OPERATION,
+    QUARANTINED,
+    REGISTRY,
+    REPLAY,
+    REVISION,
+    Quarantined,
+    UnreadableRowError,
+    escape,
+    parse,
+)
+from registry_api.storage.retention import sweep
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Rows, Slice, Upsert, Write
 
 # Claims of idempotency keys have partitions of their own, outside of every tenant's range: a key is the caller's,
@@ -36,17 +46,6 @@ _LAST_NUMBER = 9_999_999_999
 _log = logging.getLogger(__name__)
 
 _Record = TypeVar("_Record", bound=BaseModel)
-
-
-class Quarantined(BaseModel):
-    """A message that cannot be read."""
-
-    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
-
-    time: datetime
-    size: int
-    sha256: str
-    content: bytes
 
 
 class RegistryStore:
@@ -71,7 +70,7 @@ class RegistryStore:
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries of a tenant, in the order of their keys."""
-        first, end = (_escape(tenant) + delimiter for delimiter in ":;")
+        first, end = (escape(tenant) + delimiter for delimiter in ":;")
         start = _Continuation.decode(continuation, f"{tenant}:")
         return _page(Registry, await self._rows.scan(first, end, REGISTRY, limit, start), f"{tenant}:")
 
@@ -83,7 +82,7 @@ class RegistryStore:
         self, key: RegistryKey, incarnation: str, limit: int, continuation: str | None
     ) -> Page[Revision]:
         """Return up to `limit` revisions of a registry, the newest first."""
-        return await self._list(Revision, key, f"{REVISION}{_escape(incarnation)}:", limit, continuation)
+        return await self._list(Revision, key, f"{REVISION}{escape(incarnation)}:", limit, continuation)
 
     async def list_events(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Event]:
         """Return up to `limit` events of a name, the newest first: that is the order of incarnations as well."""
@@ -103,16 +102,7 @@ class RegistryStore:
 
     async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
         """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end."""
-        found = await self._rows.walk(limit, _Continuation.decode(continuation, _EVERY_ROW))
-        for partition, group in groupby(found.rows, key=lambda row: row.partition):
-            rows = [*group]
-            over = [row for row in rows if is_over(row, now)]
-            if any(row.key.startswith(REVISION) for row in over):
-                needed = await self._revisions_of_registry(partition)
-                over = [row for row in over if needed is None or not row.key.startswith(needed)]
-            if over:
-                with suppress(Conflict):  # somebody writes one of them just now; the next walk comes by
-                    await self._rows.transact(partition, [Delete(row.key, row.version) for row in over])
+        found = await sweep(self._rows, limit, _Continuation.decode(continuation, _EVERY_ROW), now)
         return _following(found, _EVERY_ROW)
 
     async def read_progress(self) -> Progress:
@@ -127,7 +117,7 @@ class RegistryStore:
     async def quarantine(self, message_id: str, content: bytes, now: datetime) -> None:
         """Keep a message that cannot be read, for somebody to look at."""
         kept = Quarantined(time=now, size=len(content), sha256=sha256(content).hexdigest(), content=content)
-        await self._rows.transact(_QUARANTINE, [Upsert(_escape(message_id), kept.model_dump_json())])
+        await self._rows.transact(_QUARANTINE, [Upsert(f"{QUARANTINED}{escape(message_id)}", kept.model_dump_json())])
 
     async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
         """Note what an idempotency key is used for, and return what it was used for first, unless that has expired."""
@@ -164,11 +154,6 @@ class RegistryStore:
         versions = await self._rows.transact(_partition(commit.key), writes)
         return versions[0]
 
-    async def _revisions_of_registry(self, partition: str) -> str | None:
-        """Return how the keys of the revisions begin that a registry has, None when there is none."""
-        row = await self._rows.get(partition, REGISTRY)
-        return None if row is None else f"{REVISION}{_escape(parse(Registry, row).incarnation)}:"
-
     async def _list(
         self, model: type[_Record], key: RegistryKey, prefix: str, limit: int, continuation: str | None
     ) -> Page[_Record]:
@@ -204,17 +189,12 @@ class _Continuation(BaseModel):
         return urlsafe_b64encode(self.model_dump_json().encode()).decode().rstrip("=")
 
 
-def _escape(text: str) -> str:
-    """Return a text without the characters that keys may not hold, or that delimit their parts."""
-    return quote(text, safe="").replace("%", "=")
-
-
 def _partition(key: RegistryKey) -> str:
-    return f"{_escape(key.tenant)}:{_escape(key.name)}"
+    return f"{escape(key.tenant)}:{escape(key.name)}"
 
 
 def _claim_partition(tenant: str, idempotency_key: str) -> str:
-    return f"{_CLAIMS}:{_escape(tenant)}:{_escape(idempotency_key)}"
+    return f"{_CLAIMS}:{escape(tenant)}:{escape(idempotency_key)}"
 
 
 def _valid_claim(row: Row | None, now: datetime) -> Claim | None:
@@ -223,21 +203,21 @@ def _valid_claim(row: Row | None, now: datetime) -> Claim | None:
 
 
 def _operation_key(operation_id: str) -> str:
-    return f"{OPERATION}{_escape(operation_id)}"
+    return f"{OPERATION}{escape(operation_id)}"
 
 
 def _replay_key(idempotency_key: str) -> str:
-    return f"{REPLAY}{_escape(idempotency_key)}"
+    return f"{REPLAY}{escape(idempotency_key)}"
 
 
 def _revision_key(revision: Revision) -> str:
     """Return a key by which the newest revision is the first."""
-    return f"{REVISION}{_escape(revision.incarnation)}:{_LAST_NUMBER - revision.generation:010d}"
+    return f"{REVISION}{escape(revision.incarnation)}:{_LAST_NUMBER - revision.generation:010d}"
 
 
 def _event_key(event: Event) -> str:
     """Return a key by which the newest event of the newest incarnation is the first."""
-    return f"{EVENT}{_escape(event.incarnation)}:{_LAST_NUMBER - event.sequence:010d}"
+    return f"{EVENT}{escape(event.incarnation)}:{_LAST_NUMBER - event.sequence:010d}"
 
 
 def _registry_write(commit: Commit) -> Write:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.storage.queue import StorageErrorCode, TextBase64DecodePolicy
+from azure.storage.queue import StorageErrorCode
 from azure.storage.queue.aio import QueueClient
 
 from registry_api.service.ports import Conflict, WorkQueue
@@ -77,9 +77,7 @@ class AzureReceiver:
     def __init__(self, connection_string: str, name: str) -> None:
         self._queue = StorageQueue(connection_string, name)
         self.queue: WorkQueue = self._queue
-        self._client = QueueClient.from_connection_string(
-            connection_string, name, message_decode_policy=TextBase64DecodePolicy()
-        )
+        self._client = QueueClient.from_connection_string(connection_string, name)
 
     async def receive(self) -> Delivery | None:
         """Return a visible message, or None; it is invisible for a second then."""

@@ -12,9 +12,9 @@ from registry_api.domain.events import Event, EventType
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.ports import Claim, Commit, Conflict, Progress, Replay, Revision
-from registry_api.storage.records import UnreadableRowError
+from registry_api.storage.records import Quarantined, UnreadableRowError
 from registry_api.storage.rows import Rows, Upsert
-from registry_api.storage.store import Quarantined, RegistryStore
+from registry_api.storage.store import RegistryStore
 from tests.contract.records import (
     ELSEWHERE,
     NOW,
@@ -365,6 +365,9 @@ async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore
     await store.commit(removal_of(gone, await keep(store, gone)))
     await store.claim("t1", "old", Claim(fingerprint="x", expires_at=NOW + timedelta(days=1)), NOW)
     await rows.transact("t1:demo", [Upsert("op:broken", "{}"), Upsert("something:else", "x")])
+    revision = revision_of(new("Broken")).model_dump_json()
+    await rows.transact("t1:broken", [Upsert("registry", "{}"), Upsert("rev:Broken.1:9999999998", revision)])
+    await store.quarantine("id-1", b"?", NOW)
 
     async def keys_after(days: float) -> set[str]:
         continuation: str | None = None
@@ -375,6 +378,9 @@ async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore
     assert not [key for key in await keys_after(2) if "claim" in key or "idem" in key]
     assert {"t1:demo/op:Demo.1", "t1:gone/rev:Gone.1:9999999998"} <= await keys_after(29)
     assert await keys_after(31) == {
+        "=quarantine/message:id-1",
+        "t1:broken/registry",
+        "t1:broken/rev:Broken.1:9999999998",
         "t1:demo/event:Demo.1:9999999998",
         "t1:demo/op:broken",
         "t1:demo/op:x1.1",
@@ -382,21 +388,37 @@ async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore
         "t1:demo/rev:Demo.1:9999999998",
         "t1:demo/something:else",
     }
-    assert "t1:demo/event:Demo.1:9999999998" not in await keys_after(401)
+    assert not {"=quarantine/message:id-1", "t1:demo/event:Demo.1:9999999998"} & await keys_after(401)
+
+
+async def test_revisions_outlive_their_registry_for_a_month(store: RegistryStore, rows: Rows) -> None:
+    """However long a registry was there, what it was is known for thirty days after its end."""
+    registry = new()
+    version = await keep(store, registry)
+    end = event_of(registry, 2).model_copy(update={"time": NOW + timedelta(days=500)})
+    await store.commit(replace(removal_of(registry, version), events=[end]))
+
+    async def revisions_after(days: float) -> int:
+        while await store.sweep(100, None, NOW + timedelta(days=days)) is not None:
+            pass
+        return sum(row.key.startswith("rev:") for row in (await rows.walk(100, None)).rows)
+
+    assert await revisions_after(529) == 1
+    assert await revisions_after(530) == 0
 
 
 async def test_progress_is_remembered(store: RegistryStore) -> None:
     """The resync goes on where it was."""
     assert await store.read_progress() == Progress()
-    await store.keep_progress(Progress(registries="here", retention=None))
-    assert await store.read_progress() == Progress(registries="here", retention=None)
+    await store.keep_progress(Progress(net="here", checks="there"))
+    assert await store.read_progress() == Progress(net="here", checks="there")
 
 
 async def test_a_message_in_quarantine_is_kept_as_it_was(store: RegistryStore, rows: Rows) -> None:
     """Whatever bytes it has, with their hash, under the message's id, and in no list."""
     await store.quarantine("id-1", b"\xff\x00{", NOW)
 
-    row = await rows.get("=quarantine", "id-1")
+    row = await rows.get("=quarantine", "message:id-1")
     assert row is not None
     kept = Quarantined.model_validate_json(row.text)
     assert (kept.content, kept.size, kept.sha256[:8]) == (b"\xff\x00{", 3, "b63c6c74")

@@ -10,7 +10,7 @@ from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Caller, ProvisioningState, Registry, Scope, Visit
+from registry_api.domain.registry import LEASE, Caller, ProvisioningState, Registry, Scope, Visit
 from registry_api.domain.resources import Failure, FailureKind, ResourceKey, ResourceState
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation
 from registry_api.domain.visits import Findings
@@ -79,8 +79,8 @@ def test_a_visit_takes_the_lease_and_starts_the_operation() -> None:
 
     assert (registry.state, registry.operation.status) == ("Creating", "Running")
     assert registry.lease.epoch == 1
-    assert registry.lease.is_held(NOW + visits.LEASE - timedelta(seconds=1))
-    assert not registry.lease.is_held(NOW + visits.LEASE)
+    assert registry.lease.is_held(NOW + LEASE - timedelta(seconds=1))
+    assert not registry.lease.is_held(NOW + LEASE)
     assert begun(registry).lease.epoch == 2
 
 

@@ -1,7 +1,7 @@
 """From what is wanted and what is seen to what is left to do."""
 
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
-from registry_api.domain.resources import Kind, Resource, ResourceKey, assign, name_of, wanted
+from registry_api.domain.resources import Kind, Resource, ResourceKey, assign, name_of, rename, wanted
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 
 EAST_WEST = RegistrySpec(
@@ -84,7 +84,15 @@ def test_names_are_valid_everywhere_and_stay() -> None:
 
     assert all(later[resource.key].name == resource.name for resource in first)
     assert all(len(resource.name) == 24 and resource.name.isalnum() for resource in later.values())
-    assert later[REPLICA].name == name_of("another id", HOME)
+    assert later[REPLICA].name == later[HOME].name == name_of("id", HOME)
+
+
+def test_a_new_replica_is_one_of_the_registry_that_there_is() -> None:
+    """A container registry whose first name was taken has another one, and so has each replica that comes later."""
+    renamed = rename(assign(EAST, (), "id"), [HOME], "id")
+    later = {resource.key: resource for resource in assign(EAST_WEST, renamed, "id")}
+
+    assert (later[REPLICA].name, later[REPLICA].attempt) == (name_of("id", HOME, 1), 1)
 
 
 def test_names_differ() -> None:

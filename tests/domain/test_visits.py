@@ -6,7 +6,7 @@ import pytest
 
 from registry_api.domain import lifecycle, visits
 from registry_api.domain.plan import Action, Observation, Presence, Verb
-from registry_api.domain.registry import Lease, Registry, Visit
+from registry_api.domain.registry import LEASE, Lease, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceKey, ResourceState, name_of
 from registry_api.domain.visits import Findings, begin_visit, end_visit
 from tests.domain.registries import ADA, NOW, acceptance, begun, created, seen, spec, succeeded
@@ -56,8 +56,8 @@ def test_a_visit_is_forgotten_after_a_while() -> None:
 
     assert not visits.is_forgotten(registry, late)
     assert visits.is_forgotten(registry, late + SECOND)
-    assert visits.is_forgotten(begun(registry), NOW + visits.LEASE)
-    assert not visits.is_forgotten(begun(registry), NOW + visits.LEASE - SECOND)
+    assert visits.is_forgotten(begun(registry), NOW + LEASE)
+    assert not visits.is_forgotten(begun(registry), NOW + LEASE - SECOND)
     assert not visits.is_forgotten(succeeded("eastus"), late + SECOND)
 
 
@@ -151,7 +151,7 @@ def test_a_failure_that_passes_is_no_end() -> None:
 
 
 def test_the_cloud_is_left_alone_for_as_long_as_it_asks() -> None:
-    """The next visit comes after the longest pause that a region asked for, but within five minutes, never earlier."""
+    """The next visit comes when the first region may be asked again, within five minutes, and never earlier."""
     registry = begun(created("eastus", "westus"))
 
     def due_after(**seconds: int) -> timedelta:
@@ -160,11 +160,48 @@ def test_the_cloud_is_left_alone_for_as_long_as_it_asks() -> None:
         }
         return failed(registry, **failures).visit.due - NOW
 
-    assert due_after(eastus=90, westus=30) == 90 * SECOND
+    assert due_after(eastus=90, westus=30) == 30 * SECOND
     assert due_after(eastus=3600) == timedelta(minutes=5)
     late = registry.model_copy(update={"visit": Visit(token="next", due=NOW + 60 * SECOND, number=4)})
     ended = failed(late, eastus=PASSING.model_copy(update={"retry_after": 30 * SECOND}), westus=PASSING)
     assert ended.visit == late.visit
+    assert [resource.rests_until for resource in ended.resources[:2]] == [NOW + 30 * SECOND, None]
+    rested = begun(failed(registry, eastus=PASSING.model_copy(update={"retry_after": 90 * SECOND})))
+    assert failed(rested, westus=PASSING).visit.due == rested.visit.due
+
+
+def test_whoever_asks_the_cloud_is_left_alone() -> None:
+    """A newer request forgets a failure, but not for how long the cloud wants to be left alone."""
+    throttled = failed(begun(created("eastus")), eastus=PASSING.model_copy(update={"retry_after": 90 * SECOND}))
+    account = lifecycle.update(throttled, spec("eastus", "westus"), acceptance(2)).resources[0]
+
+    assert (account.failure, account.rests_until) == (None, NOW + 90 * SECOND)
+    assert account.is_resting(NOW + 89 * SECOND)
+    assert not account.is_resting(NOW + 90 * SECOND)
+
+
+def test_what_was_not_looked_at_stays_as_it_was() -> None:
+    """A resource that rests is told as before, and its rest is not prolonged."""
+    failure = PASSING.model_copy(update={"retry_after": 90 * SECOND})
+    registry = begun(failed(begun(created("eastus", "westus")), eastus=failure))
+    findings = seen(registry, Presence.READY, {EAST: Presence.CHANGING})
+    observed = {key: observation for key, observation in findings.observed.items() if key != EAST}
+    ended = after(registry, Findings(findings.serial, observed, findings.remaining))
+
+    assert ended.resources[0] == registry.resources[0]
+    assert ended.visit.due == NOW + 90 * SECOND
+
+
+def test_a_broken_visit_is_noted_until_the_next_one() -> None:
+    """The kind of error is told when the operation ends because of it; a visit that begins forgets it."""
+    registry = visits.break_off(begun(created("eastus")), KeyError("secret"))
+
+    for end in (lifecycle.time_out, lifecycle.give_up):
+        error = end(registry, NOW).operation.error
+        assert error is not None
+        assert "broken off by a fault of the service, KeyError; the log has more." in error.message
+        assert "secret" not in error.message
+    assert begun(registry).visit.broken_by is None
 
 
 def test_a_taken_name_is_replaced_while_there_are_others() -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from registry_api.domain.plan import Observation
+from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.service.ports import BackendError
 from tests.service.world import World
@@ -41,6 +43,39 @@ async def test_a_throttling_cloud_is_left_alone_for_as_long_as_it_says() -> None
 
     assert (await world.read()).state == "Succeeded"
     assert 91 <= min(seen) <= max(seen) < 100
+
+
+async def test_one_region_that_is_left_alone_holds_no_other_back() -> None:
+    """While one region rests, the others are made, also for a newer request; neither asks for it before its time."""
+    world = World(looks=1)
+    throttled = failing(FailureKind.THROTTLED, timedelta(seconds=90))
+    world.backend.refuse = lambda resource: throttled if resource.region == "westus" else None
+    await world.put("eastus", "westus")
+    world.clock.advance(1)
+    await world.work_once()
+    rested_until = world.clock.now() + timedelta(seconds=90)
+    world.backend.refuse = lambda _: None
+    asked: list[tuple[str, bool]] = []
+    observe = world.backend.observe
+
+    async def watch(registry: Registry, resource: Resource) -> Observation:
+        if resource.kind is Kind.STORAGE_ACCOUNT:
+            asked.append((resource.region, world.clock.now() < rested_until))
+        return await observe(registry, resource)
+
+    world.backend.observe = watch  # type: ignore[method-assign]
+    await world.put("eastus", "westus", "eastus2")
+    for _ in range(30):
+        world.clock.advance(1)
+        await world.work_once()
+    states = (await world.read()).region_states()
+    assert (states["eastus"], states["eastus2"]) == ("Ready", "Ready")
+    assert ("StorageAccount", "westus") not in world.backend.present
+    await world.settle()
+
+    assert (await world.read()).state == "Succeeded"
+    assert ("eastus2", True) in asked
+    assert ("westus", True) not in asked
 
 
 async def test_a_cloud_is_not_left_alone_for_ever() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from registry_api.domain import visits
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.registry import LEASE, RegistryKey
 from registry_api.service import leasing
 from registry_api.service.leasing import KeptLease, under_lease
 from registry_api.service.ports import Commit, StorageUnavailable, Stored
@@ -16,7 +16,7 @@ DEMO = RegistryKey("tenant", "demo1")
 
 async def renewed(world: World) -> None:
     """Wait until the lease has been renewed."""
-    while (await read(world)).registry.lease.expires != world.clock.now() + visits.LEASE:  # noqa: ASYNC110 - a store has no events
+    while (await read(world)).registry.lease.expires != world.clock.now() + LEASE:  # noqa: ASYNC110 - a store has no events
         await asyncio.sleep(0)
 
 
@@ -92,6 +92,23 @@ async def test_work_ends_when_the_lease_cannot_be_renewed(world: World, monkeypa
     assert asked == 3
 
 
+async def test_a_renewal_that_hangs_is_waited_for_no_longer_than_the_lease(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever storage does, the work ends with the lease that is known of."""
+    begun = await read(world)
+    world.clock.advance(LEASE.total_seconds() - 0.02)
+
+    async def hang(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            world.clock.advance(0.02)
+
+    monkeypatch.setattr(world.store, "read", hang)
+    assert await under_lease(begun, lambda _: asyncio.Event().wait(), world.ports) is None
+
+
 async def test_work_that_fails_says_so(world: World) -> None:
     """An error of the work is not swallowed."""
 
@@ -105,7 +122,7 @@ async def test_work_that_fails_says_so(world: World) -> None:
 async def test_a_lease_that_is_answered_late_is_no_licence_to_work(world: World) -> None:
     """Who learns of its lease when that is over leaves the work alone."""
     begun = await read(world)
-    world.clock.advance(visits.LEASE.total_seconds())
+    world.clock.advance(LEASE.total_seconds())
 
     async def work(_: KeptLease) -> str:
         raise AssertionError

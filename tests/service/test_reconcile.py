@@ -9,7 +9,7 @@ from registry_api.domain import visits
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Verb
 from registry_api.domain.problems import Code, Refusal
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceState
 from registry_api.service import reconcile
 from registry_api.service.ports import BackendError, Commit, Message
@@ -224,7 +224,7 @@ async def test_two_workers_do_not_work_at_once() -> None:
     await world.work_once()
 
     assert world.backend.calls == []
-    await world.settle(seconds=int(visits.LEASE.total_seconds()) + 10)
+    await world.settle(seconds=int(LEASE.total_seconds()) + 10)
     assert (await world.read()).state == "Succeeded"
 
 

@@ -8,7 +8,7 @@ import pytest
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import DRIFTED, RegistryKey
+from registry_api.domain.registry import DRIFTED, READY, RegistryKey
 from registry_api.domain.resources import Failure
 from registry_api.service import history, resync
 from registry_api.service.ports import BackendError, Commit, StorageUnavailable
@@ -75,7 +75,7 @@ async def test_a_worker_at_work_is_not_disturbed() -> None:
     await world.work_once()
     stored = await world.store.read(DEMO)
     assert stored is not None
-    held = stored.registry.lease.model_copy(update={"expires": world.clock.now() + timedelta(minutes=5)})
+    held = stored.registry.lease.model_copy(update={"expires": world.clock.now() + timedelta(seconds=140)})
     registry = stored.registry.model_copy(update={"lease": held})
     await world.store.commit(Commit(DEMO, registry, stored.version))
     messages = len(world.queue.messages())
@@ -132,28 +132,55 @@ async def test_drift_of_a_paused_registry_is_only_told() -> None:
         await world.tick()
     registry = await world.read()
 
-    condition = registry.condition(DRIFTED)
+    condition, ready = registry.condition(DRIFTED), registry.condition(READY)
     assert (registry.state, condition and condition.reason) == ("Succeeded", "DriftFound")
+    assert (ready and ready.status, ready and ready.reason) == ("False", "DriftFound")
     assert world.queue.messages() == []
     assert (await types_of_events(world)).count("DriftFound") == 1
 
 
 async def test_a_cloud_that_cannot_be_seen_has_not_drifted() -> None:
-    """A region that does not answer is no drift; it is looked at again later."""
+    """A region that does not answer is no drift, as far as is known; it is looked at again later."""
     world = await converged("eastus")
     world.backend.blind = lambda _: BackendError(Failure(code="RegionUnavailable", message="No answer."))
     world.clock.advance(CHECK_INTERVAL / timedelta(seconds=1))
     await world.tick()
 
     registry = await world.read()
-    assert (registry.state, registry.condition(DRIFTED)) == ("Succeeded", None)
+    condition, ready = registry.condition(DRIFTED), registry.condition(READY)
+    assert condition is not None
+    assert (condition.status, condition.reason, condition.message) == ("Unknown", "NotSeen", "No answer.")
+    assert (registry.state, ready and ready.status) == ("Succeeded", "True")
     assert registry.checked_at == world.clock.now()
+
+
+async def test_drift_is_told_although_a_region_cannot_be_seen() -> None:
+    """What is seen to be missing is told, and repaired once all of the registry can be seen."""
+    world = await converged("eastus", "westus", "eastus2")
+    world.backend.lose("westus")
+    no_answer = BackendError(Failure(code="RegionUnavailable", message="No answer."))
+    world.backend.blind = lambda resource: no_answer if resource.region == "eastus2" else None
+    world.clock.advance(CHECK_INTERVAL / timedelta(seconds=1))
+    await world.tick()
+    registry = await world.read()
+    condition = registry.condition(DRIFTED)
+    assert condition is not None
+    assert (condition.status, "westus" in condition.message, "eastus2" in condition.message) == ("True", True, False)
+    assert (registry.state, world.queue.messages()) == ("Succeeded", [])
+    world.backend.blind = lambda _: None
+    world.clock.advance(CHECK_INTERVAL / timedelta(seconds=1))
+    await world.tick()
+    await world.settle()
+
+    registry = await world.read()
+    repaired, ready = registry.condition(DRIFTED), registry.condition(READY)
+    assert (registry.state, repaired and repaired.reason, ready and ready.status) == ("Succeeded", "Repaired", "True")
 
 
 async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many registries there are, a tick looks at so many, and every one has its turn."""
     monkeypatch.setattr(resync, "ROWS_PER_PAGE", 2)
-    monkeypatch.setattr(resync, "PAGES_PER_TICK", 2)
+    monkeypatch.setattr(resync, "NET_PAGES", 2)
     world = World()
     for number in range(10):
         await world.put("eastus", name=f"Demo{number}")
@@ -226,7 +253,7 @@ async def test_an_old_continuation_begins_the_walk_anew() -> None:
     world = World()
     await world.put("eastus")
     progress = await world.store.read_progress()
-    await world.store.keep_progress(progress.model_copy(update={"registries": "old", "retention": "old"}))
+    await world.store.keep_progress(progress.model_copy(update={"net": "old", "checks": "old", "retention": "old"}))
     world.queue = MemoryQueue(world.clock)
     world.clock.advance(60)
     await world.tick()

@@ -97,10 +97,44 @@ async def test_a_tick_looks_at_the_cloud_for_a_few_seconds_only() -> None:
     assert len(looked) == 3
 
 
+async def test_a_tick_that_has_no_more_time_goes_on_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ten seconds no further registry is tended, and the next tick does the rest of the page."""
+    world = World()
+    for number in range(3):
+        await world.put("eastus", name=f"Demo{number}")
+    world.queue = MemoryQueue(world.clock)
+    world.clock.advance(60)
+    send = world.queue.send
+
+    async def slow(message: Message, delay: timedelta) -> None:
+        world.clock.advance(5)
+        await send(message, delay)
+
+    monkeypatch.setattr(world.queue, "send", slow)
+    await world.tick()
+    assert len(world.queue.messages()) == 2
+    await world.tick()
+    assert len(world.queue.messages()) == 3
+
+
+async def test_an_idle_tick_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is nothing to do and nowhere to go on, a tick only reads."""
+    world = World()
+    await world.put("eastus")
+    await world.settle()
+
+    async def write(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(world.store, "commit", write)
+    monkeypatch.setattr(world.store, "keep_progress", write)
+    await world.tick()
+
+
 async def test_the_timer_notes_how_far_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both walks, over the registries and over what is not kept for ever, go on where they ended."""
+    """Every walk goes on where it ended, and nothing is written when there is nowhere to go on."""
     monkeypatch.setattr(resync, "ROWS_PER_PAGE", 1)
-    monkeypatch.setattr(resync, "PAGES_PER_TICK", 1)
+    monkeypatch.setattr(resync, "NET_PAGES", 1)
     world = World()
     for number in range(3):
         await world.put("eastus", name=f"Demo{number}")
@@ -109,6 +143,6 @@ async def test_the_timer_notes_how_far_it_has_come(monkeypatch: pytest.MonkeyPat
         await world.tick()
         seen.append(await world.store.read_progress())
 
-    assert len({progress.registries for progress in seen}) == 3
-    assert seen[2].registries is None
+    assert len({progress.net for progress in seen}) == len({progress.checks for progress in seen}) == 3
+    assert seen[2].net is seen[2].checks is None
     assert len({progress.retention for progress in seen} - {None}) == 3

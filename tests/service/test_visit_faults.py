@@ -13,7 +13,7 @@ import pytest
 from registry_api.domain import visits
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.problems import Code, Refusal
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceState
 from registry_api.service import work
 from registry_api.service.ports import Commit, Conflict, Message, StorageUnavailable, Store
@@ -80,7 +80,7 @@ async def test_a_worker_that_dies_is_followed_by_another(commits: int, after: bo
     assert died
     assert (await world.read()).state == "Succeeded"
     assert world.backend.present == EVERYTHING_IN_TWO_REGIONS
-    assert world.clock.now() - started < visits.LEASE + timedelta(seconds=30)
+    assert world.clock.now() - started < LEASE + timedelta(seconds=30)
 
 
 async def test_a_visit_whose_begin_is_slow_does_not_strand_its_registry() -> None:

@@ -9,7 +9,7 @@ import pytest
 from registry_api.domain import visits
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import Lease, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, ResourceState
 from registry_api.service import reconcile
 from registry_api.service.ports import Commit, Conflict, Message, StorageUnavailable, Stored
@@ -223,23 +223,124 @@ async def test_the_end_of_a_visit_is_written_in_any_case() -> None:
         await world.visit(message)
 
 
-@pytest.mark.parametrize(
-    ("failure", "cause"), [(None, "The log has the cause."), (PASSING, "The last problem was: No answer.")], ids=str
-)
-async def test_a_poisoned_operation_says_why(failure: Failure | None, cause: str) -> None:
-    """What is given up ends with the last problem that a region told of, if there was one."""
+async def test_a_poisoned_operation_names_no_wrong_cause() -> None:
+    """What is given up without a visit has its cause in the log, not in what a region told of once."""
     world, message = await asked()
     registry = await world.read()
     failed, *others = registry.resources
-    await changed(world, resources=(*others, failed.model_copy(update={"failure": failure})))
+    await changed(world, resources=(*others, failed.model_copy(update={"failure": PASSING})))
     conflicting(world, 4)
     await reconcile.give_up(message, ports=world.ports)
 
     operation = (await world.read()).operation
     assert operation.error == Failure(
-        code=Code.OPERATION_POISONED, message=f"The work failed too often. {cause}", kind=FailureKind.PERMANENT
+        code=Code.OPERATION_POISONED,
+        message="The work failed too often. The log has the cause.",
+        kind=FailureKind.PERMANENT,
     )
     assert operation.end_time == world.clock.now()
+
+
+async def test_a_visit_that_breaks_names_the_fault_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of the service breaks visits off, each of which is followed; the deadline's error tells of it."""
+    world, message = await asked()
+
+    async def fault(*_: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(reconcile, "work", fault)
+    with pytest.raises(KeyError):
+        await world.visit(message)
+    assert (await world.read()).visit.broken_by == "KeyError"
+    (body,) = world.queue.messages()
+    world.clock.advance(DEADLINE / SECOND)
+    await world.visit(Message.model_validate_json(body))
+
+    error = (await world.read()).operation.error
+    assert error is not None
+    assert error.code == Code.OPERATION_TIMED_OUT
+    assert error.message.endswith("broken off by a fault of the service, KeyError; the log has more.")
+
+
+async def test_a_fault_before_the_lease_is_what_the_operation_is_given_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the host gives a message up, the operation's error has the kind of what every visit ended with."""
+    world, message = await asked()
+
+    def fault(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(visits, "following_visit", fault)
+    for _ in range(2):
+        with pytest.raises(RecursionError):
+            await world.visit(message)
+    await reconcile.give_up(message, ports=world.ports)
+
+    error = (await world.read()).operation.error
+    assert error is not None
+    assert (error.code, "RecursionError" in error.message) == (Code.OPERATION_POISONED, True)
+
+
+async def test_a_fault_is_not_hidden_by_storage_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can write the fault down then; the host is told of the fault, not of the storage."""
+    world, message = await asked()
+
+    def fault(*_: object) -> None:
+        async def away(*_: object) -> None:
+            raise StorageUnavailable("away")
+
+        monkeypatch.setattr(world.store, "read", away)
+        raise RecursionError
+
+    monkeypatch.setattr(visits, "following_visit", fault)
+    with pytest.raises(RecursionError):
+        await world.visit(message)
+
+
+@pytest.mark.parametrize(("age", "pause"), [(1, 20), (20, 20), (50, 50), (7200, 3600), (-9, 20)])
+async def test_storage_that_stays_away_is_asked_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch, age: int, pause: int
+) -> None:
+    """A message waits for as long again as it has been there, an hour at most: lost answers make few of it."""
+    world, message = await asked()
+
+    async def away(*_: object) -> None:
+        raise StorageUnavailable("away")
+
+    monkeypatch.setattr(world.store, "read", away)
+    await world.visit(message.model_copy(update={"announced_at": world.clock.now() - age * SECOND}))
+    start = world.clock.now()
+    world.clock.advance(pause - 1)
+    assert await world.queue.receive(SECOND) is None
+    world.clock.advance(1)
+    assert await world.queue.receive(SECOND) is not None
+    assert world.clock.now() - start == pause * SECOND
+
+
+async def test_a_visit_that_is_due_by_a_wrong_clock_is_made() -> None:
+    """What was put off to next year is not waited for, nor is a lease that ends next year."""
+    world, message = await asked()
+    registry = await world.read()
+    next_year = world.clock.now() + timedelta(days=365)
+    await changed(
+        world,
+        visit=registry.visit.model_copy(update={"due": next_year}),
+        lease=registry.lease.model_copy(update={"expires": next_year}),
+    )
+    await world.visit(message)
+
+    assert (await world.read()).lease.epoch == 1
+
+
+async def test_a_worker_at_work_may_end_an_overdue_operation() -> None:
+    """While the lease is held, the deadline is left to whoever holds it."""
+    world, message = await asked()
+    now = world.clock.now() + DEADLINE
+    await changed(world, lease=Lease(epoch=1, expires=now + 20 * SECOND))
+    world.clock.advance(DEADLINE / SECOND)
+    await world.visit(message)
+
+    assert not (await world.read()).operation.is_terminal
+    assert await delays(world) == [5 * SECOND]
 
 
 async def test_giving_up_ends_as_well() -> None:

@@ -5,9 +5,9 @@ import pytest
 from registry_api.domain import lifecycle
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, Observation, Presence
-from registry_api.domain.registry import Registry
+from registry_api.domain.registry import LEASE, Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey
-from registry_api.domain.visits import LEASE, Findings
+from registry_api.domain.visits import Findings
 from registry_api.service import work
 from registry_api.service.leasing import KeptLease
 from registry_api.service.ports import BackendError
