@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
+from itertools import product
 
 from tests.simulation.flows import FLOWS
 from tests.simulation.sampling import every_pair, every_single
@@ -27,8 +28,8 @@ async def main(arguments: Sequence[str]) -> int:
     failed = 0
     for flow in flows:
         failed += await _all(f"{flow}, single faults", every_single(flow))
-        for variant in VARIANTS if _PAIRS in arguments else ():
-            failed += await _all(f"{flow}, pairs, {Schedule(flow, (), variant)}", every_pair(flow, variant))
+    for variant, flow in product(VARIANTS if _PAIRS in arguments else (), flows):
+        failed += await _all(f"pairs, {Schedule(flow, (), variant)}", every_pair(flow, variant))
     return failed and 1
 
 

@@ -14,7 +14,7 @@ from tests.simulation.faults import Fault
 from tests.simulation.flows import FLOWS
 from tests.simulation.scenario import Delivery, Scenario, Variant
 
-VARIANTS = tuple(Variant(delivery, repeats) for delivery, repeats in product(Delivery, (False, True)))
+VARIANTS = tuple(Variant(delivery, repeats) for repeats, delivery in product((False, True), Delivery))
 PLAIN = Variant()
 _REPEATS = "repeats"
 _HURT = {ProvisioningState.FAILED, ProvisioningState.CANCELED}
