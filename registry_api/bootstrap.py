@@ -1,15 +1,18 @@
 """Puts the app together: the only place that knows every room. Built at the first use, once per process."""
 
+import logging
 import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
-from registry_api.access import identity
-from registry_api.domain.registry import Caller, RegistryKey
+from registry_api.access.identity import Identity, identity_for
+from registry_api.domain.registry import RegistryKey
 from registry_api.service.ports import Backend, Ports
 from registry_api.settings import QUEUE, TABLE, Settings
+
+_log = logging.getLogger(__name__)
 
 _LATEST_MILLISECOND = 10**14  # year 5138
 
@@ -41,30 +44,39 @@ class App:
 
     settings: Settings
     ports: Ports
-    everybody: Caller | None
+    identity: Identity
 
 
 @cache
-def app() -> App:
-    """Return the app for this process's environment.
+def settings() -> Settings:
+    """Return the settings of this process's environment.
 
     Raises:
         SettingsError: If the environment does not describe a working app.
     """
+    found = Settings.read(os.environ)
+    if found.has_developer:
+        _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)
+    return found
+
+
+@cache
+def app() -> App:
+    """Return the app for this process's environment."""
     from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the SDKs cost start-up time
     from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
-    settings = Settings.read(os.environ)
+    connection, clock = settings().storage_connection, SystemClock()
     return App(
-        settings=settings,
+        settings=settings(),
         ports=Ports(
-            store=RegistryStore(TableRows(settings.storage_connection, TABLE)),
-            queue=StorageQueue(settings.storage_connection, QUEUE),
-            clock=SystemClock(),
+            store=RegistryStore(TableRows(connection, TABLE)),
+            queue=StorageQueue(connection, QUEUE),
+            clock=clock,
             ids=RandomIds(),
         ),
-        everybody=identity.developer(settings),
+        identity=identity_for(settings(), clock),
     )
 
 
@@ -73,5 +85,5 @@ def backend() -> Backend:
     """Return the cloud that the settings name; only the worker needs it."""
     from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the SDKs cost start-up time
 
-    settings = app().settings
-    return LocalBackend(settings.local_blob_endpoint, settings.local_account_key, settings.local_regions_down)
+    given = settings()
+    return LocalBackend(given.local_blob_endpoint, given.local_account_key, given.local_regions_down)

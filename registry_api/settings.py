@@ -1,9 +1,19 @@
 """Every setting of the app, and the only place that reads the environment."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from registry_api.domain import regions
 
@@ -20,6 +30,11 @@ _DEVELOPMENT_CONNECTION = (
     "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
     "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
 )
+
+
+# One of them is there on every plan: learn.microsoft.com/azure/app-service/reference-app-settings, and the host's own
+# test (azure-functions-host, EnvironmentExtensions).
+_SET_BY_AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_POD_NAME")
 
 
 class SettingsError(Exception):
@@ -39,6 +54,45 @@ def _region_names(given: object) -> object:
 RegionNames = Annotated[frozenset[str], BeforeValidator(_region_names)]
 
 
+def _words(given: object) -> object:
+    """Read words that are separated by commas."""
+    return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
+
+
+_Guid = Annotated[
+    str,
+    BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
+    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+]
+
+
+class PipelineKey(BaseModel):
+    """A key of a pipeline, of which only the hash is known, and whom it stands for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    tenant: _Guid
+    object_id: _Guid
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+
+
+_KEYS = TypeAdapter(tuple[PipelineKey, ...])
+
+
+def _keys(given: object) -> object:
+    """Read keys written as JSON. What is wrong is told without the text, which may hold a key by mistake."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return _KEYS.validate_json(given or "[]")
+    except ValidationError:
+        fields = ", ".join(PipelineKey.model_fields)
+        raise ValueError(
+            f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, sha256 of the key in hex"
+        ) from None
+
+
 class Settings(BaseModel):
     """The app's settings; each is read from the environment variable that its alias names."""
 
@@ -56,7 +110,8 @@ class Settings(BaseModel):
         str,
         Field(
             alias="AZURE_FUNCTIONS_ENVIRONMENT",
-            description="Set by the host. Only `Development` lets callers in without identity, as the developer.",
+            description="Set by the host. `Development` lets everybody in as the developer, if nothing below lets in "
+            "anybody else; on Azure the app does not start with it.",
         ),
     ] = "Production"
     backend: Annotated[
@@ -100,8 +155,47 @@ class Settings(BaseModel):
             description="Seals the continuations of lists; empty takes the storage account's key.",
         ),
     ] = ""
+    authority: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_AUTHORITY",
+            description="Who gives the access tokens: `https://login.microsoftonline.com`, "
+            "`https://login.microsoftonline.us` or `https://login.partner.microsoftonline.cn`.",
+        ),
+    ] = "https://login.microsoftonline.com"
+    audiences: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_words),
+        Field(
+            alias="REGISTRY_AUDIENCES",
+            description="What access tokens may be for, separated by commas: the app's client id, its id URI; empty "
+            "lets no token in.",
+        ),
+    ] = ()
+    tenants: Annotated[
+        tuple[_Guid, ...],
+        BeforeValidator(_words),
+        Field(alias="REGISTRY_TENANTS", description="Ids of the tenants that are let in, separated by commas."),
+    ] = ()
+    keys: Annotated[
+        tuple[PipelineKey, ...],
+        BeforeValidator(_keys),
+        Field(
+            alias="REGISTRY_KEYS",
+            repr=False,
+            description="Keys for pipelines, and whom they stand for: a JSON list of `name`, `tenant`, `object_id` and "
+            "`sha256`, the key's hash in hex.",
+        ),
+    ] = ()
+    platform_authenticates: Annotated[
+        bool,
+        Field(
+            alias="WEBSITE_AUTH_ENABLED",
+            description="Set by Azure where App Service authentication is in charge: only then its header is trusted.",
+        ),
+    ] = False
     tenant: Annotated[
-        str, Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development.")
+        _Guid, Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development.")
     ] = "00000000-0000-0000-0000-000000000001"
     subscription_id: Annotated[
         str,
@@ -122,9 +216,40 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(dict(environment))
         except ValidationError as error:
-            wrong = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False))
+            wrong = "; ".join(_told(item) for item in error.errors(include_input=False))
             raise SettingsError(f"The app's settings are wrong: {wrong}") from None
+        if any(environment.get(name) for name in _SET_BY_AZURE):
+            settings.check_for_azure()
         return settings
+
+    def check_for_azure(self) -> None:
+        """Check that nobody is let in on Azure whom no identity vouches for.
+
+        Raises:
+            SettingsError: If somebody were.
+        """
+        if self.is_development:
+            raise SettingsError("AZURE_FUNCTIONS_ENVIRONMENT must not be Development on Azure: it lets everybody in.")
+        if not self.lets_somebody_in:
+            raise SettingsError(
+                "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
+                "or REGISTRY_KEYS."
+            )
+
+    @field_validator("authority")
+    @classmethod
+    def _trustworthy(cls, given: str) -> str:
+        address = urlsplit(given)
+        is_local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost"}
+        if not (address.scheme == "https" or is_local) or not address.hostname or address.path.strip("/"):
+            raise ValueError("must be an https address without a path")
+        return given.rstrip("/")
+
+    @model_validator(mode="after")
+    def _with_tenants(self) -> Self:
+        if (self.audiences or self.platform_authenticates) and not self.tenants:
+            raise ValueError("REGISTRY_TENANTS must say whose callers are let in")
+        return self
 
     @field_validator("storage_connection")
     @classmethod
@@ -135,6 +260,16 @@ class Settings(BaseModel):
         if not {"AccountName", "AccountKey"} <= parts:
             raise ValueError("must be a storage account's connection string, with AccountName and AccountKey")
         return given
+
+    @property
+    def lets_somebody_in(self) -> bool:
+        """Tell whether there is a way to prove who one is."""
+        return bool(self.audiences or self.keys or self.platform_authenticates)
+
+    @property
+    def has_developer(self) -> bool:
+        """Tell whether everybody is let in as the developer."""
+        return self.is_development and not self.lets_somebody_in
 
     @property
     def is_development(self) -> bool:
@@ -150,3 +285,9 @@ class Settings(BaseModel):
     def secret(self) -> str:
         """Return what only this service knows, to sign with."""
         return self.signing_key or self.storage_connection.partition("AccountKey=")[2].partition(";")[0]
+
+
+def _told(error: Any) -> str:
+    """Say what is wrong with which variable."""
+    place = f"{error['loc'][0]}: " if error["loc"] else ""
+    return f"{place}{error['msg'].removeprefix('Value error, ')}"

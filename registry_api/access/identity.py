@@ -1,28 +1,80 @@
-"""Who is calling. Until real identities come, there is one caller: the developer, in development only."""
+"""Who is calling: the ways to prove it, in the order in which they are tried."""
 
-import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+from registry_api.access.app_service import PlatformPrincipal
+from registry_api.access.keys import PipelineKeys
+from registry_api.access.tokens import AccessTokens
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller
+from registry_api.service.ports import Clock
 from registry_api.settings import Settings
 
-_log = logging.getLogger(__name__)
+
+class Way(Protocol):
+    """One way for a caller to prove who it is."""
+
+    async def caller_of(self, headers: Mapping[str, str]) -> Caller | None:
+        """Return who is calling, None if the headers (names in lower case) say nothing in this way.
+
+        Raises:
+            Refusal: If what they say is not to be trusted.
+        """
 
 
-def developer(settings: Settings) -> Caller | None:
-    """Return the caller that stands for everybody on a developer's machine; None anywhere else."""
-    if not settings.is_development:
-        return None
-    _log.warning("Every caller is let in as 'developer', Owner of tenant %s. For development only.", settings.tenant)
-    return Caller(tenant=settings.tenant, name="developer")
+class Developer:
+    """Lets everybody in, as one caller: for a developer's machine.
 
-
-def authenticate(everybody: Caller | None) -> Caller:
-    """Return who is calling.
-
-    Raises:
-        Refusal: If it is not known.
+    Args:
+        tenant: The tenant whose Owner everybody is.
     """
-    if everybody is None:
-        raise refuse(Code.UNAUTHENTICATED, "No way to sign in is set up for this app; it lets nobody in.")
-    return everybody
+
+    def __init__(self, tenant: str) -> None:
+        self._caller = Caller(tenant=tenant, id="developer", name="developer")
+
+    async def caller_of(self, headers: Mapping[str, str]) -> Caller:
+        """Return the developer."""
+        del headers
+        return self._caller
+
+
+class Identity:
+    """Tells who is calling.
+
+    Args:
+        ways: The ways to prove it; the first of which the headers say something decides.
+    """
+
+    def __init__(self, ways: Sequence[Way]) -> None:
+        self._ways = ways
+
+    async def caller_of(self, headers: Mapping[str, str]) -> Caller:
+        """Return who is calling.
+
+        Raises:
+            Refusal: If it is not known, or not to be trusted.
+        """
+        for way in self._ways:
+            caller = await way.caller_of(headers)
+            if caller is not None:
+                return caller
+        raise refuse(Code.UNAUTHENTICATED, _UNKNOWN if self._ways else _NO_WAY)
+
+
+_UNKNOWN = "It is not known who is calling: send an access token, as 'Authorization: Bearer …'."
+_NO_WAY = "No way to sign in is set up for this app; it lets nobody in."
+
+
+def identity_for(settings: Settings, clock: Clock) -> Identity:
+    """Return what the settings allow: the developer only where nobody else is let in."""
+    ways: list[Way] = []
+    if settings.platform_authenticates:
+        ways.append(PlatformPrincipal(settings.tenants))
+    if settings.audiences:
+        ways.append(AccessTokens(settings.authority, settings.audiences, settings.tenants, clock))
+    if settings.keys:
+        ways.append(PipelineKeys(settings.keys))
+    if settings.has_developer:
+        ways.append(Developer(settings.tenant))
+    return Identity(ways)

@@ -48,6 +48,7 @@ class Code(StrEnum):
 
     # The request
     UNAUTHENTICATED = "Unauthenticated"
+    IDENTITY_UNAVAILABLE = "IdentityUnavailable"
     RESOURCE_NOT_FOUND = "ResourceNotFound"
     REGISTRY_NOT_FOUND = "RegistryNotFound"
     OPERATION_NOT_FOUND = "OperationNotFound"

@@ -58,8 +58,17 @@ class Caller(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     tenant: str
+    id: str | None = None  # what the directory calls the caller; names change hands
     name: str
     kind: str = "User"
+
+    @property
+    def principal(self) -> str:
+        """Return what tells callers of a tenant apart."""
+        return self.id or self.name
+
+
+NOBODY = Caller(tenant="", name="nobody", kind="Nobody")  # of a tenant that has nothing
 
 
 def service_of(tenant: str) -> Caller:

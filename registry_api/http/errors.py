@@ -26,10 +26,16 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.LENGTH_REQUIRED: HTTPStatus.LENGTH_REQUIRED,
+    Code.IDENTITY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """Codes that are not here are the document's fault, or the query's: 400."""
+
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "5"},
+}
 
 
 def status_of(code: Code) -> HTTPStatus:
@@ -51,4 +57,5 @@ def error_answer(problems: Sequence[Problem], headers: Mapping[str, str] | None 
             target=None,
             details=details,
         )
-    return Answer(status, ErrorBody(error=error), {"x-ms-error-code": error.code.value, **(headers or {})})
+    told = {"x-ms-error-code": error.code.value, **_HEADERS.get(status, {}), **(headers or {})}
+    return Answer(status, ErrorBody(error=error), told)

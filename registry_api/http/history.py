@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TypeVar
 
-from registry_api.access.identity import authenticate
 from registry_api.bootstrap import App
 from registry_api.domain.names import key_of
 from registry_api.http import parameters, render
@@ -21,7 +20,7 @@ T = TypeVar("T")
 
 async def get_operation(request: Request, app: App) -> Answer:
     """Read how far an operation is. It stays readable after its registry is gone."""
-    caller = authenticate(app.everybody)
+    caller = request.caller
     operation = await history.read_operation(request.path["id"], caller=caller, store=app.ports.store)
     headers = {} if operation.is_terminal else {"retry-after": str(RETRY_AFTER_SECONDS)}
     return Answer(HTTPStatus.OK, render.operation_body(operation), headers)
@@ -29,7 +28,7 @@ async def get_operation(request: Request, app: App) -> Answer:
 
 async def cancel_operation(request: Request, app: App) -> Answer:
     """Stop an operation; what the worker is doing just now it ends. One that has ended is answered as it is."""
-    intent = Intent(authenticate(app.everybody), origin=parameters.origin_of(request))
+    intent = Intent(request.caller, origin=parameters.origin_of(request))
     operation = await history.cancel(request.path["id"], intent, ports=app.ports)
     return Answer(HTTPStatus.OK, render.operation_body(operation))
 
@@ -60,7 +59,7 @@ async def _page(
     read: Callable[..., Awaitable[Page[T]]], kind: str, request: Request, app: App
 ) -> tuple[Page[T], dict[str, str]]:
     """Return a page of a registry's history, and the field that leads to the next one."""
-    caller, name, within = authenticate(app.everybody), request.path["name"], parameters.within(request)
+    caller, name, within = request.caller, request.path["name"], parameters.within(request)
     listed = f"{kind} of {key_of(name)} {within}"
     top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
     with resuming(continuation):

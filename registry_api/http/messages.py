@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from registry_api.domain.registry import Caller
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -28,6 +30,7 @@ class Request:
     repeated: Collection[str]  # query parameters that are given several times
     headers: Mapping[str, str]
     body: bytes
+    caller: Caller  # nobody, on routes that anybody may read
     id: str  # the service's name for the request
 
 

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -48,6 +48,14 @@ _TRACEPARENT = Parameter(
     "traceparent", "The trace that the request belongs to (W3C Trace Context).", {"type": "string"}
 )
 
+_SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A token of Entra ID."},
+    "key": {"type": "apiKey", "in": "header", "name": "x-functions-key", "description": "A key for pipelines."},
+}
+_ALSO: Mapping[HTTPStatus, Sequence[str]] = {
+    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
+}
 _EVERY_ANSWER = ("x-ms-request-id", "x-ms-client-request-id")
 
 # What leads from an answer to other operations: a parameter of theirs, and where its value is in the answer.
@@ -79,11 +87,13 @@ def openapi_document() -> Schema:
         "tags": [{"name": name, "description": description} for name, description in used],
         "paths": dict(paths),
         "components": {
+            "securitySchemes": _SECURITY,
             "schemas": dict(sorted(_component_schemas().items())),
             "headers": {
                 "x-ms-request-id": _header("The service's name for the request.", format="uuid"),
                 "x-ms-client-request-id": _header("The caller's name for the request.", is_always_there=False),
                 "ETag": _header("The entity tag, for If-Match and If-None-Match.", pattern='^"[0-9a-f]{32}"$'),
+                "WWW-Authenticate": _header("How to prove who one is.", enum=["Bearer"]),
                 "Location": _header("Address of the registry.", format="uri"),
                 "Operation-Location": _header(
                     "Address of the operation that was started, if one was.", is_always_there=False, format="uri"
@@ -103,6 +113,7 @@ def _operation(route: Route) -> Schema:
         "tags": [_TAGS[_module(route)][0]],
         "summary": summary.partition(". ")[0].rstrip("."),
         "description": "\n\n".join(part for part in (summary, rest) if part),
+        "security": [] if route.is_public else [{scheme: []} for scheme in _SECURITY],
         "parameters": list(_parameters(route)),
         "responses": {str(status): response for status, response in sorted(_responses(route))},
     }
@@ -208,8 +219,8 @@ def _headers(route: Route, status: int, content: Content) -> Iterator[str]:
 def _error_response(status: int, codes: Sequence[Code]) -> Schema:
     several = [code.value for code in codes]
     told = {"properties": {"error": {"properties": {"code": {"enum": several}}}}}
-    retry = ("Retry-After",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
-    headers = _header_refs((*_EVERY_ANSWER, *retry)) | {"x-ms-error-code": _header("The error's code.", enum=several)}
+    also = _ALSO.get(HTTPStatus(status), ())
+    headers = _header_refs((*_EVERY_ANSWER, *also)) | {"x-ms-error-code": _header("The error's code.", enum=several)}
     sample = next(problem for problem in SAMPLES if problem.code in codes)
     body = error_answer([sample]).body
     content = {"schema": _ref(bodies.ErrorBody) | told}

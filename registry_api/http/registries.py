@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-from registry_api.access.identity import authenticate
 from registry_api.bootstrap import App
 from registry_api.domain import regions
 from registry_api.domain.problems import Refusal
@@ -20,7 +19,7 @@ RETRY_AFTER_SECONDS = 1
 
 async def create_registry(request: Request, app: App) -> Answer:
     """Create a registry that does not exist yet."""
-    intent = _intent(request, app)
+    intent = _intent(request)
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.create(
@@ -36,7 +35,7 @@ async def create_registry(request: Request, app: App) -> Answer:
 
 async def put_registry(request: Request, app: App) -> Answer:
     """Create a registry, or change it to be as the document says."""
-    intent = _intent(request, app)
+    intent = _intent(request)
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.put(
@@ -51,7 +50,7 @@ async def put_registry(request: Request, app: App) -> Answer:
 
 async def patch_registry(request: Request, app: App) -> Answer:
     """Change some fields of a registry, by a JSON merge patch (RFC 7396) of its document."""
-    intent = _intent(request, app)
+    intent = _intent(request)
     document = documents.read(request.body, request.headers, documents.PATCH_TYPES)
     with document.locating():
         outcome = await registries.patch(
@@ -62,7 +61,7 @@ async def patch_registry(request: Request, app: App) -> Answer:
 
 async def get_registry(request: Request, app: App) -> Answer:
     """Read a registry: what is wanted, and under `status` what is true."""
-    caller = authenticate(app.everybody)
+    caller = request.caller
     conditions = parameters.conditions_of(request)
     registry = await registries.read(
         request.path["name"], caller=caller, within=parameters.within(request), store=app.ports.store
@@ -75,7 +74,7 @@ async def get_registry(request: Request, app: App) -> Answer:
 
 async def list_registries(request: Request, app: App) -> Answer:
     """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
-    caller = authenticate(app.everybody)
+    caller = request.caller
     wanted, top = parameters.filter_of(request), parameters.top_of(request)
     listed = f"registries {wanted}"
     continuation = open_continuation(request, app, listed)
@@ -92,7 +91,7 @@ async def list_registries(request: Request, app: App) -> Answer:
 
 async def delete_registry(request: Request, app: App) -> Answer:
     """Start to delete a registry; it is gone when the operation has succeeded."""
-    intent = _intent(request, app)
+    intent = _intent(request)
     registry = await registries.delete(request.path["name"], intent, ports=app.ports)
     if registry is None:
         return Answer(HTTPStatus.NO_CONTENT)
@@ -101,13 +100,13 @@ async def delete_registry(request: Request, app: App) -> Answer:
 
 async def reconcile_registry(request: Request, app: App) -> Answer:
     """Look at a registry again now, and do what is left to do."""
-    intent = _intent(request, app)
+    intent = _intent(request)
     return _started(request, await registries.retry(request.path["name"], intent, ports=app.ports), intent)
 
 
 async def plan_registry(request: Request, app: App) -> Answer:
     """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
-    intent = Intent(authenticate(app.everybody), within=parameters.within(request))
+    intent = Intent(request.caller, within=parameters.within(request))
     document = documents.read(request.body, request.headers)
     try:
         preview = await planning.preview(
@@ -125,16 +124,15 @@ async def plan_registry(request: Request, app: App) -> Answer:
 async def list_regions(request: Request, app: App) -> Answer:
     """Read the catalogue of regions."""
     del request
-    authenticate(app.everybody)
     catalogue = regions.catalogue().values()
     return Answer(
         HTTPStatus.OK, RegionList(value=[render.region_body(region, app.settings.allowed) for region in catalogue])
     )
 
 
-def _intent(request: Request, app: App) -> Intent:
+def _intent(request: Request) -> Intent:
     return Intent(
-        caller=authenticate(app.everybody),
+        caller=request.caller,
         conditions=parameters.conditions_of(request),
         within=parameters.within(request),
         origin=parameters.origin_of(request),

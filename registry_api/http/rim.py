@@ -16,6 +16,7 @@ import azure.functions as func
 
 from registry_api import bootstrap
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
+from registry_api.domain.registry import NOBODY, Caller
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
 from registry_api.http.parameters import check_query
@@ -32,9 +33,11 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class 
 
 def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
     async def find(req: func.HttpRequest, request_id: str) -> Answer:
-        request = _request(req, request_id)
+        app = bootstrap.app()
+        caller = NOBODY if route.is_public else await app.identity.caller_of(req.headers)
+        request = _request(req, caller, request_id)
         check_query(request, route.query)
-        return await route.handler(request, bootstrap.app())
+        return await route.handler(request, app)
 
     async def serve(req: func.HttpRequest) -> func.HttpResponse:
         return await _respond(req, find)
@@ -80,7 +83,7 @@ async def _respond(
     except (StorageUnavailable, TimeoutError):
         _log.warning("Storage is unavailable.", exc_info=True)
         problem = Problem(Code.STORAGE_UNAVAILABLE, "The service's storage does not answer; try again soon.")
-        answer = error_answer([problem], {"retry-after": "5"})
+        answer = error_answer([problem])
     except Exception:  # noqa: BLE001 - no stack trace may reach a caller
         _log.exception("Request %s failed in a way that nobody foresaw.", request_id)
         problem = Problem(Code.INTERNAL_ERROR, "An unexpected error; the log has it under the request id.")
@@ -88,7 +91,7 @@ async def _respond(
     return _encode(answer, req.headers, request_id)
 
 
-def _request(req: func.HttpRequest, request_id: str) -> Request:
+def _request(req: func.HttpRequest, caller: Caller, request_id: str) -> Request:
     address = _ADDRESS.match(req.url)
     if address is None:
         raise refuse(Code.INVALID_HEADER, "Host must be a host name or address, perhaps with a port.", "Host")
@@ -101,6 +104,7 @@ def _request(req: func.HttpRequest, request_id: str) -> Request:
         repeated=repeated,
         headers=req.headers,
         body=req.get_body(),
+        caller=caller,
         id=request_id,
     )
 

@@ -45,6 +45,11 @@ class Route:
         """Return the function's name."""
         return self.handler.__name__
 
+    @property
+    def is_public(self) -> bool:
+        """Tell whether anybody may ask, without saying who it is."""
+        return Code.UNAUTHENTICATED not in self.codes
+
     def matches(self, path: str) -> bool:
         """Tell whether a path, without the prefix, is one of this route's."""
         pattern = re.sub(r"\{[a-z]+\}", "[^/]+", self.template)
@@ -52,7 +57,7 @@ class Route:
 
 
 _PUBLIC = (Code.UNKNOWN_PARAMETER, Code.MULTIPLE_ERRORS_OCCURRED, Code.INTERNAL_ERROR)
-_ANY = (*_PUBLIC, Code.UNAUTHENTICATED, Code.STORAGE_UNAVAILABLE)
+_ANY = (*_PUBLIC, Code.UNAUTHENTICATED, Code.IDENTITY_UNAVAILABLE, Code.STORAGE_UNAVAILABLE)
 _UNPARSABLE = (
     Code.INVALID_DOCUMENT,
     Code.DOCUMENT_TOO_LARGE,

@@ -12,7 +12,7 @@ SAMPLES = (
     ),
     Problem(Code.INVALID_PARAMETER, "'top' must be a whole number from 1 to 100.", ("top",)),
     Problem(Code.UNKNOWN_PARAMETER, "'colour' is not a query parameter here; this request takes none.", ("colour",)),
-    Problem(Code.UNAUTHENTICATED, "No way to sign in is set up for this app; it lets nobody in."),
+    Problem(Code.UNAUTHENTICATED, "The access token has expired; get a new one.", ("Authorization",)),
     Problem(Code.RESOURCE_NOT_FOUND, "There is no such file.", ("file",)),
     Problem(Code.REGISTRY_NOT_FOUND, "There is no registry named 'DemoRegistry1'.", ("name",)),
     Problem(Code.OPERATION_NOT_FOUND, "There is no operation 'demoregistry1.59d2a6b7e1c09f3a1b2c'.", ("id",)),

@@ -49,7 +49,7 @@ async def create(
         return await change(key, intent, decide, ports)
     once = _Once(
         key=key,
-        digest=hashlib.sha256(f"{intent.caller.name}\n{idempotency_key}".encode()).hexdigest(),
+        digest=hashlib.sha256(f"{intent.caller.principal}\n{idempotency_key}".encode()).hexdigest(),
         fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
         now=ports.clock.now(),
         is_rehearsal=intent.validate_only,

@@ -1,6 +1,7 @@
 """The function app as the host sees it: what it indexes, and which function gets a request."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,32 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def indexed() -> dict[str, list[str]]:
     """Index the app in a process of its own, as the worker does."""
-    output = subprocess.run([sys.executable, "-c", INDEX], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    result: dict[str, list[str]] = json.loads(output)
+    result: dict[str, list[str]] = json.loads(_index().stdout)
     return result
+
+
+def _index(**environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "AzureWebJobsStorage": "UseDevelopmentStorage=true", **environment}
+    command = [sys.executable, "-c", INDEX]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("variable", ["WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_POD_NAME"])
+@pytest.mark.parametrize("environment", ["Development", "Production"])
+def test_the_app_does_not_start_on_azure_without_identities(variable: str, environment: str) -> None:
+    """Where the platform says that it is Azure, neither a developer nor nobody at all may be who is let in."""
+    indexed = _index(**{variable: "x", "AZURE_FUNCTIONS_ENVIRONMENT": environment})
+
+    assert indexed.returncode == 1
+    assert indexed.stderr.splitlines()[-1].startswith("registry_api.settings.SettingsError: ")
+    cause = "must not be Development" if environment == "Development" else "Nobody could sign in"
+    assert cause in indexed.stderr
+
+
+def test_the_developer_is_announced() -> None:
+    """That everybody is let in is said when the app starts, and only where it is so."""
+    assert "Everybody is let in as 'developer'" in _index(AZURE_FUNCTIONS_ENVIRONMENT="Development").stderr
+    assert "Everybody is let in" not in _index().stderr
 
 
 def test_the_catch_all_is_the_last_function(indexed: dict[str, list[str]]) -> None:
@@ -41,7 +65,16 @@ def test_every_route_is_a_function(indexed: dict[str, list[str]]) -> None:
 
 @pytest.mark.parametrize(
     "heavy",
-    ["azure.data.tables", "azure.storage.queue", "azure.storage.blob", "aiohttp", "yaml", "cryptography", "requests"],
+    [
+        "azure.data.tables",
+        "azure.storage.queue",
+        "azure.storage.blob",
+        "aiohttp",
+        "yaml",
+        "cryptography",
+        "jwt",
+        "requests",
+    ],
 )
 def test_heavy_packages_wait_for_their_first_use(heavy: str, indexed: dict[str, list[str]]) -> None:
     """Indexing the app, which every cold start does, imports no storage SDK and no parser."""

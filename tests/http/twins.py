@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.functions as func
 
-from registry_api.access import identity
+from registry_api.access.identity import identity_for
 from registry_api.bootstrap import App, RandomIds, SystemClock
 from registry_api.http.routes import ROUTES
 from registry_api.service.ports import Ports
@@ -22,7 +22,7 @@ def app_for(environment: dict[str, str]) -> App:
     settings = Settings.read(environment)
     clock = SystemClock()
     ports = Ports(RegistryStore(MemoryRows()), MemoryQueue(clock), clock, RandomIds())
-    return App(settings, ports, identity.developer(settings))
+    return App(settings, ports, identity_for(settings, clock))
 
 
 def request(method: str = "GET", path: str = "registries/Demo1", body: bytes = b"", **headers: str) -> func.HttpRequest:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from registry_api.domain.names import is_registry_name
+from registry_api.domain.registry import NOBODY
 from registry_api.http import pages, schema
 from registry_api.http.messages import Request
 from registry_api.http.routes import ROUTES, Route
@@ -259,7 +260,15 @@ async def test_a_page_without_its_files_says_so(monkeypatch: pytest.MonkeyPatch,
     """Where Swagger UI is not installed, the page says what to do."""
     monkeypatch.setattr(pages, "ASSETS", {"swagger-ui.css": tmp_path / "swagger-ui.css"})
     request = Request(
-        method="GET", base_url="", path={"file": "swagger-ui.css"}, query={}, repeated=(), headers={}, body=b"", id=""
+        method="GET",
+        base_url="",
+        path={"file": "swagger-ui.css"},
+        query={},
+        repeated=(),
+        headers={},
+        body=b"",
+        caller=NOBODY,
+        id="",
     )
 
     answer = await pages.get_docs(request, None)  # type: ignore[arg-type] # it needs no app
