@@ -213,8 +213,11 @@ async def drift(world: Scenario) -> None:
     """Something is removed and something else changed behind a registry, and the resync timer repairs it."""
     await _existing(world, "eastus", "westus")
     _meddle(world)
-    world.clock.advance(CHECK_INTERVAL.total_seconds())
-    await world.settle_with_net()
+    for is_armed in (True, True, False):  # a look that fails is made again an interval later
+        world.plan.is_armed = is_armed
+        world.clock.advance(CHECK_INTERVAL.total_seconds())
+        await world.settle_with_net()
+    world.expect_repaired()
 
 
 async def drift_and_update(world: Scenario) -> None:

@@ -18,7 +18,7 @@ from tests.service.world import ManualClock
 from tests.simulation.faults import Fault, Plan
 from tests.simulation.processes import Died, process
 from tests.simulation.settled import problems
-from tests.simulation.world import World
+from tests.simulation.world import World, differences
 
 TICK = timedelta(seconds=15)
 PATIENCE = timedelta(hours=2)  # more than an operation's deadline and a few deaths
@@ -122,6 +122,12 @@ class Scenario(World):
             if self.due is None and not self.waiting():
                 return
         self.violations.append(f"something is still to be done after {PATIENCE}")
+
+    def expect_repaired(self) -> None:
+        """Note what is not as it is to be, although it was meddled with long ago."""
+        for registry in filter(None, map(self.journal.latest, self.journal.keys)):
+            name = registry.spec.name
+            self.violations += [f"'{name}' is not repaired: {told}" for told in differences(self.cloud, registry)]
 
     async def settle(self) -> None:
         """Let time pass and the worker work until no message is left."""

@@ -7,8 +7,9 @@ from datetime import timedelta
 from random import Random
 
 from registry_api.domain.registry import Caller, ProvisioningState
-from registry_api.service import registries
+from registry_api.service import registries, resync
 from registry_api.service.accepting import Intent
+from registry_api.service.ports import StorageUnavailable
 from tests.simulation.chaos import Chaos, Trace
 from tests.simulation.clients import Client
 from tests.simulation.host import Host
@@ -22,6 +23,7 @@ from tests.simulation.world import World
 PATIENCE = timedelta(hours=2)  # after the last fault: an operation's deadline, and what dead workers left hidden
 TENANTS = ("north", "south")
 _POLL = 2.0
+_TICK = 15.0
 _LONGEST_NAP = 30.0
 _SMALL_JUMP, _LARGE_JUMP = 20.0, 3600.0
 _HURT = {ProvisioningState.FAILED, ProvisioningState.CANCELED}
@@ -59,6 +61,7 @@ class _Simulation:
         self._clock = JumpingClock(loop)
         self._chaos = Chaos(self._random, self._weather, self._trace)
         self._world = World(self._clock, self._chaos, self._chaos.late)
+        self._world.has_net = self._weather.has_net
         self._world.cloud.trouble = self._chaos.trouble
         self._world.cloud.duration = lambda: timedelta(seconds=self._random.uniform(0, self._weather.cloud_seconds))
         self._model = Model(self._world.journal)
@@ -67,6 +70,7 @@ class _Simulation:
         others = [
             *(self._work(f"worker {number}", self._world.worker) for number in range(self._weather.workers)),
             self._work("poison worker", self._world.poison_worker),
+            *([self._tick(), self._lose_messages()] if self._weather.has_net else []),
             self._jump(),
             self._trouble(),
             self._meddle(),
@@ -108,6 +112,30 @@ class _Simulation:
                 self._trace.counts["deaths"] += 1
             self._world.violations += self._world.stranded()
 
+    async def _tick(self) -> None:
+        """Let the resync timer come, as often as it does."""
+        number = 0
+        while True:
+            await asyncio.sleep(_TICK)
+            number += 1
+            try:
+                with process(f"timer.{number}"):
+                    await resync.tick(ports=self._world.ports, backend=self._world.backend)
+            except Died:
+                self._trace.counts["deaths"] += 1
+            except StorageUnavailable:
+                continue
+            self._trace.counts["ticks"] += 1
+
+    async def _lose_messages(self) -> None:
+        """Let all messages be gone now and then."""
+        while self._chaos.is_on:
+            await asyncio.sleep(self._random.uniform(0, 2 * self._weather.loss_pause))
+            if self._chaos.is_on:
+                self._world.queue.clear()
+                self._trace.add("all messages are lost")
+                self._trace.counts["losses"] += 1
+
     async def _jump(self) -> None:
         """Let the clock jump; far only where no call would last for longer than its caller allows."""
         while True:
@@ -136,9 +164,9 @@ class _Simulation:
                 self._trace.add(f"meddle {place.kind} {place.region} {place.name}")
 
     async def _rest(self) -> float:
-        """Wait until no message is left; return how long it took."""
+        """Wait until no message is left, and nobody waits for one; return how long it took."""
         began, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
-        while self._world.due is not None:
+        while self._world.due is not None or self._world.waiting():
             if loop.time() - began > PATIENCE.total_seconds():
                 self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
                 break

@@ -12,7 +12,7 @@ from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.visits import Findings
-from registry_api.service import accepting, reconcile, registries
+from registry_api.service import accepting, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
 from tests.service.world import ADA, SCOPE, document
 from tests.simulation.model import Answer, Model, Request, View
@@ -71,6 +71,8 @@ _end_visit, _update = visits.end_visit, lifecycle.update
         ("supersede", lifecycle, "superseded", lambda *operations: operations[0], "is stuck at Running"),
         ("supersede", lifecycle, "superseded", _end_happily, "without being told so"),
         ("poison", reconcile, "give_up", _say_nothing, "is stuck at"),
+        ("lost_queue", resync, "_tend", _say_nothing, "something is still to be done"),
+        ("drift", resync, "_check", _say_nothing, "is not repaired"),
         ("remove_region", lifecycle, "update", lambda *arguments: arguments[0], "what was answered"),
     ],
 )

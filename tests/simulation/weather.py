@@ -23,6 +23,8 @@ class Weather:
     late_rate: float
     jump_pause: float  # seconds between two jumps of the clock
     trouble_pause: float  # seconds between two changes of what the cloud refuses
+    has_net: bool  # the resync timer comes, and all messages are lost now and then
+    loss_pause: float  # seconds between two losses
     meddle_pause: float  # seconds between two changes by somebody from outside
     cloud_seconds: float  # that a change takes at most
     haste: float  # seconds that a client waits between two requests, at most
@@ -43,6 +45,8 @@ class Weather:
             late_rate=random.choice((0.0, 0.05, 0.3)),
             jump_pause=random.choice((60.0, 300.0, 1200.0)),
             trouble_pause=random.choice((20.0, 100.0, 100_000.0)),
+            has_net=random.choice((True, False)),
+            loss_pause=random.choice((20.0, 200.0)),
             meddle_pause=random.choice((100.0, 100_000.0)),
             cloud_seconds=random.choice((0.0, 2.0, 20.0, 90.0)),
             haste=random.choice((0.5, 5.0, 40.0)),
