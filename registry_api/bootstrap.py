@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from registry_api.access.identity import Identity, identity_for
+from registry_api.access.roles import StaticRoles
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.ports import Backend, Ports
 from registry_api.settings import QUEUE, TABLE, Settings
@@ -75,6 +76,7 @@ def app() -> App:
             queue=StorageQueue(connection, QUEUE),
             clock=clock,
             ids=RandomIds(),
+            roles=StaticRoles(settings().role_book),
         ),
         identity=identity_for(settings(), clock),
     )

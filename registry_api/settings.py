@@ -1,6 +1,7 @@
 """Every setting of the app, and the only place that reads the environment."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -16,7 +17,9 @@ from pydantic import (
 )
 
 from registry_api.domain import regions
+from registry_api.domain.assignments import Assigned, Assignment, RoleBook
 
+DEVELOPER = "developer"  # who everybody is on a developer's machine
 TABLE = "registries"
 QUEUE = "provisioning"
 
@@ -74,6 +77,7 @@ class PipelineKey(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     tenant: _Guid
     object_id: _Guid
+    roles: tuple[Assigned, ...] = ()
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
 
 
@@ -89,7 +93,27 @@ def _keys(given: object) -> object:
     except ValidationError:
         fields = ", ".join(PipelineKey.model_fields)
         raise ValueError(
-            f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, sha256 of the key in hex"
+            f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, roles a list of role and scope, "
+            "sha256 of the key in hex"
+        ) from None
+
+
+def _roles(given: object) -> object:
+    """Read roles and assignments written as JSON, or in a file of JSON."""
+    if not isinstance(given, str) or not given.strip():
+        return given or RoleBook()
+    try:
+        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"must be JSON, or the path of a file of it: {type(error).__name__}") from None
+    try:
+        return RoleBook.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(
+            "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
+            f"role and scope, perhaps denies): {place}: {first['msg']}"
         ) from None
 
 
@@ -183,10 +207,19 @@ class Settings(BaseModel):
         Field(
             alias="REGISTRY_KEYS",
             repr=False,
-            description="Keys for pipelines, and whom they stand for: a JSON list of `name`, `tenant`, `object_id` and "
-            "`sha256`, the key's hash in hex.",
+            description="Keys for pipelines, and whom they stand for: a JSON list of `name`, `tenant`, `object_id`, "
+            "`roles` (a list of `role` and `scope`) and `sha256`, the key's hash in hex.",
         ),
     ] = ()
+    roles: Annotated[
+        RoleBook,
+        BeforeValidator(_roles),
+        Field(
+            alias="REGISTRY_ROLES",
+            description="Who may do what: JSON with `assignments`, a list of `tenant`, `principal` (an object id), "
+            "`role` and `scope`, perhaps `denies`, and with `roles`, custom ones; or the path of a file of it.",
+        ),
+    ] = RoleBook()
     platform_authenticates: Annotated[
         bool,
         Field(
@@ -235,6 +268,8 @@ class Settings(BaseModel):
                 "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
                 "or REGISTRY_KEYS."
             )
+        if not self.role_book.assignments:
+            raise SettingsError("Nobody could do anything: set REGISTRY_ROLES, or roles in REGISTRY_KEYS.")
 
     @field_validator("authority")
     @classmethod
@@ -251,6 +286,13 @@ class Settings(BaseModel):
             raise ValueError("REGISTRY_TENANTS must say whose callers are let in")
         return self
 
+    @model_validator(mode="after")
+    def _with_known_roles(self) -> Self:
+        for key in self.keys:
+            for assigned in key.roles:
+                self.roles.check(assigned)
+        return self
+
     @field_validator("storage_connection")
     @classmethod
     def _full_connection_string(cls, given: str) -> str:
@@ -260,6 +302,21 @@ class Settings(BaseModel):
         if not {"AccountName", "AccountKey"} <= parts:
             raise ValueError("must be a storage account's connection string, with AccountName and AccountKey")
         return given
+
+    @property
+    def role_book(self) -> RoleBook:
+        """Return all roles and assignments, those of keys and of the developer as well."""
+        return self.roles.with_assignments(
+            [
+                Assignment(tenant=key.tenant, principal=key.object_id, **assigned.model_dump())
+                for key in self.keys
+                for assigned in key.roles
+            ]
+            + [
+                Assignment(tenant=self.tenant, principal=DEVELOPER, role="Owner", scope="/")
+                for _ in range(self.has_developer)
+            ]
+        )
 
     @property
     def lets_somebody_in(self) -> bool:

@@ -9,7 +9,7 @@ from registry_api.access.tokens import AccessTokens
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller
 from registry_api.service.ports import Clock
-from registry_api.settings import Settings
+from registry_api.settings import DEVELOPER, Settings
 
 
 class Way(Protocol):
@@ -31,7 +31,7 @@ class Developer:
     """
 
     def __init__(self, tenant: str) -> None:
-        self._caller = Caller(tenant=tenant, id="developer", name="developer")
+        self._caller = Caller(tenant=tenant, id=DEVELOPER, name=DEVELOPER)
 
     async def caller_of(self, headers: Mapping[str, str]) -> Caller:
         """Return the developer."""

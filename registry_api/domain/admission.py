@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from registry_api.domain.changes import forbidden_changes
-from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse
-from registry_api.domain.registry import ProvisioningState, Registry, Scope
+from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.validation import Draft
 
@@ -59,33 +59,17 @@ def admit_change(registry: Registry, document: Draft, allowed: frozenset[str] | 
     return None if spec == registry.spec and not is_to_be_tried_again else spec
 
 
-def admit_absence(registry: Registry | None, within: Filter) -> None:
+def admit_absence(registry: Registry | None) -> None:
     """Let a registry be created.
 
     Raises:
         Refusal: If there is one of this name.
     """
     if registry is not None:
-        admit_scope(registry, within)
         _admit_state(registry)
         raise refuse(
             Code.REGISTRY_ALREADY_EXISTS,
             f"A registry named '{registry.spec.name}' exists; PUT changes it.",
-            "name",
-        )
-
-
-def admit_scope(registry: Registry, within: Filter) -> None:
-    """Let a registry be changed by a request that names a scope.
-
-    Raises:
-        Refusal: If the registry belongs to another one.
-    """
-    if not within.matches(registry):
-        raise refuse(
-            Code.REGISTRY_NAME_TAKEN,
-            f"The name '{registry.spec.name}' is taken by a registry in another resource group of the tenant; "
-            "names are unique in a tenant.",
             "name",
         )
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from registry_api.domain.operation import Operation, OperationKind, OperationStatus
 from registry_api.domain.registry import DRIFTED, TRUE, Caller, Registry
+from registry_api.domain.scope import Scope
 
 
 class EventType(StrEnum):
@@ -38,6 +39,7 @@ class Event(BaseModel):
 
     incarnation: str
     sequence: int
+    scope: Scope  # of the registry
     time: datetime
     type: EventType
     operation: str
@@ -80,6 +82,7 @@ def events_of(
         yield Event(
             incarnation=after.incarnation,
             sequence=sequence,
+            scope=after.scope,
             time=now,
             type=kind,
             operation=operation.id,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,12 @@ class Filter:
             self.location in {None, registry.spec.location}
             and self.state in {None, registry.state}
             and (self.tag is None or any(f"{key}:{value}" == self.tag for key, value in registry.spec.tags.items()))
-            and _same(self.subscription_id, registry.scope.subscription_id)
-            and _same(self.resource_group, registry.scope.resource_group)
+            and self.covers(registry.scope)
         )
+
+    def covers(self, scope: Scope) -> bool:
+        """Tell whether a registry of a scope can be one of them."""
+        return _same(self.subscription_id, scope.subscription_id) and _same(self.resource_group, scope.resource_group)
 
     @property
     def takes_all(self) -> bool:

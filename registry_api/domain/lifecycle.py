@@ -16,11 +16,11 @@ from registry_api.domain.registry import (
     Caller,
     ProvisioningState,
     Registry,
-    Scope,
     SystemData,
     Visit,
 )
 from registry_api.domain.resources import Failure, FailureKind, assign, dismiss
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, with_condition, with_ready, with_steps
 
@@ -35,12 +35,13 @@ class Acceptance:
     visit: Visit
     traceparent: str | None = None
 
-    def operation(self, kind: OperationKind, registry: str, generation: int) -> Operation:
+    def operation(self, kind: OperationKind, registry: str, scope: Scope, generation: int) -> Operation:
         """Return the operation that the request starts."""
         return Operation(
             id=self.operation_id,
             kind=kind,
             registry=registry,
+            scope=scope,
             generation=generation,
             start_time=self.now,
             requested_by=self.caller.name,
@@ -51,7 +52,7 @@ class Acceptance:
 def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry:
     """Return a new registry."""
     caller, now = acceptance.caller, acceptance.now
-    operation = acceptance.operation(OperationKind.CREATE, spec.name, generation=1)
+    operation = acceptance.operation(OperationKind.CREATE, spec.name, scope, generation=1)
     registry = Registry(
         tenant=caller.tenant,
         scope=scope,
@@ -210,7 +211,7 @@ def identity_of(tenant: str, incarnation: str) -> str:
 
 def _change(registry: Registry, kind: OperationKind, acceptance: Acceptance, **update: object) -> Registry:
     changed = registry.model_copy(update={"serial": registry.serial + 1, "visit": acceptance.visit, **update})
-    operation = acceptance.operation(kind, changed.spec.name, changed.generation)
+    operation = acceptance.operation(kind, changed.spec.name, changed.scope, changed.generation)
     return with_steps(changed.model_copy(update={"operation": operation}))
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from registry_api.domain import names
 from registry_api.domain.resources import Failure, ResourceState
+from registry_api.domain.scope import Scope
 
 DEADLINE = timedelta(hours=1)
 
@@ -61,6 +62,7 @@ class Operation(BaseModel):
     id: str
     kind: OperationKind
     registry: str
+    scope: Scope  # of the registry
     generation: int
     status: OperationStatus = OperationStatus.NOT_STARTED
     percent_complete: int = 0

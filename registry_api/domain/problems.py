@@ -49,6 +49,8 @@ class Code(StrEnum):
     # The request
     UNAUTHENTICATED = "Unauthenticated"
     IDENTITY_UNAVAILABLE = "IdentityUnavailable"
+    AUTHORIZATION_FAILED = "AuthorizationFailed"
+    AUTHORIZATION_UNAVAILABLE = "AuthorizationUnavailable"
     RESOURCE_NOT_FOUND = "ResourceNotFound"
     REGISTRY_NOT_FOUND = "RegistryNotFound"
     OPERATION_NOT_FOUND = "OperationNotFound"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from registry_api.domain.names import key_of
 from registry_api.domain.operation import Operation
 from registry_api.domain.resources import Resource, ResourceKey, ResourceState, state_of, wanted
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 
 
@@ -41,15 +42,6 @@ class RegistryKey(NamedTuple):
     def of(cls, tenant: str, name: str) -> "RegistryKey":
         """Return the key of the registry that a tenant calls by this name."""
         return cls(tenant, key_of(name))
-
-
-class Scope(BaseModel):
-    """The subscription and resource group that a registry belongs to."""
-
-    model_config = ConfigDict(frozen=True)
-
-    subscription_id: str
-    resource_group: str
 
 
 class Caller(BaseModel):
@@ -191,10 +183,7 @@ class Registry(BaseModel):
     @property
     def id(self) -> str:
         """Return the Azure resource id."""
-        return (
-            f"/subscriptions/{self.scope.subscription_id}/resourceGroups/{self.scope.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/registries/{self.spec.name}"
-        )
+        return self.scope.registry_id(self.spec.name)
 
     @property
     def etag(self) -> str:

@@ -11,8 +11,9 @@ from registry_api.domain.changes import changes
 from registry_api.domain.events import Origin, events_of
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Observation, Presence, last_seen, plan
-from registry_api.domain.registry import Caller, Registry, Scope, Visit
+from registry_api.domain.registry import Caller, Registry, Visit
 from registry_api.domain.resources import Kind, Resource
+from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.domain.visits import Findings
 from registry_api.http import bodies, health, render, schema

@@ -20,15 +20,19 @@ T = TypeVar("T")
 
 async def get_operation(request: Request, app: App) -> Answer:
     """Read how far an operation is. It stays readable after its registry is gone."""
-    caller = request.caller
-    operation = await history.read_operation(request.path["id"], caller=caller, store=app.ports.store)
+    operation = await history.read_operation(request.path["id"], parameters.inquiry_of(request, app), ports=app.ports)
     headers = {} if operation.is_terminal else {"retry-after": str(RETRY_AFTER_SECONDS)}
     return Answer(HTTPStatus.OK, render.operation_body(operation), headers)
 
 
 async def cancel_operation(request: Request, app: App) -> Answer:
     """Stop an operation; what the worker is doing just now it ends. One that has ended is answered as it is."""
-    intent = Intent(request.caller, origin=parameters.origin_of(request))
+    intent = Intent(
+        request.caller,
+        parameters.scope_of(request, app),
+        parameters.within(request),
+        origin=parameters.origin_of(request),
+    )
     operation = await history.cancel(request.path["id"], intent, ports=app.ports)
     return Answer(HTTPStatus.OK, render.operation_body(operation))
 
@@ -59,9 +63,9 @@ async def _page(
     read: Callable[..., Awaitable[Page[T]]], kind: str, request: Request, app: App
 ) -> tuple[Page[T], dict[str, str]]:
     """Return a page of a registry's history, and the field that leads to the next one."""
-    caller, name, within = request.caller, request.path["name"], parameters.within(request)
-    listed = f"{kind} of {key_of(name)} {within}"
+    name, inquiry = request.path["name"], parameters.inquiry_of(request, app)
+    listed = f"{kind} of {key_of(name)} {inquiry.within}"
     top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
     with resuming(continuation):
-        page = await read(name, top, continuation, caller=caller, within=within, store=app.ports.store)
+        page = await read(name, top, continuation, inquiry, ports=app.ports)
     return page, next_link(page.continuation, request, app, listed, f"registries/{name}/{kind}")

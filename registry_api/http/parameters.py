@@ -10,8 +10,10 @@ from registry_api.domain.conditions import Conditions
 from registry_api.domain.events import Origin
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
-from registry_api.domain.registry import ProvisioningState, Scope
+from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.scope import Scope
 from registry_api.http.messages import Parameter, Request
+from registry_api.service.authorizing import Inquiry
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 50
@@ -98,6 +100,11 @@ def within(request: Request) -> Filter:
         subscription_id=_scope_part(request, SUBSCRIPTION.name),
         resource_group=_scope_part(request, RESOURCE_GROUP.name),
     )
+
+
+def inquiry_of(request: Request, app: App) -> Inquiry:
+    """Return who asks, and about which part of its tenant."""
+    return Inquiry(request.caller, scope_of(request, app), within(request))
 
 
 def validate_only(request: Request) -> bool:

@@ -19,12 +19,11 @@ RETRY_AFTER_SECONDS = 1
 
 async def create_registry(request: Request, app: App) -> Answer:
     """Create a registry that does not exist yet."""
-    intent = _intent(request)
+    intent = _intent(request, app)
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.create(
             examine(document.value),
-            parameters.scope_of(request, app),
             intent,
             idempotency_key=parameters.idempotency_key_of(request),
             allowed=app.settings.allowed,
@@ -35,12 +34,11 @@ async def create_registry(request: Request, app: App) -> Answer:
 
 async def put_registry(request: Request, app: App) -> Answer:
     """Create a registry, or change it to be as the document says."""
-    intent = _intent(request)
+    intent = _intent(request, app)
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.put(
             examine(document.value, request.path["name"]),
-            parameters.scope_of(request, app),
             intent,
             allowed=app.settings.allowed,
             ports=app.ports,
@@ -50,7 +48,7 @@ async def put_registry(request: Request, app: App) -> Answer:
 
 async def patch_registry(request: Request, app: App) -> Answer:
     """Change some fields of a registry, by a JSON merge patch (RFC 7396) of its document."""
-    intent = _intent(request)
+    intent = _intent(request, app)
     document = documents.read(request.body, request.headers, documents.PATCH_TYPES)
     with document.locating():
         outcome = await registries.patch(
@@ -61,11 +59,8 @@ async def patch_registry(request: Request, app: App) -> Answer:
 
 async def get_registry(request: Request, app: App) -> Answer:
     """Read a registry: what is wanted, and under `status` what is true."""
-    caller = request.caller
     conditions = parameters.conditions_of(request)
-    registry = await registries.read(
-        request.path["name"], caller=caller, within=parameters.within(request), store=app.ports.store
-    )
+    registry = await registries.read(request.path["name"], parameters.inquiry_of(request, app), ports=app.ports)
     conditions.check_match(registry.etag)
     if conditions.excludes(registry.etag):
         return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": registry.etag})
@@ -74,12 +69,13 @@ async def get_registry(request: Request, app: App) -> Answer:
 
 async def list_registries(request: Request, app: App) -> Answer:
     """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
-    caller = request.caller
     wanted, top = parameters.filter_of(request), parameters.top_of(request)
     listed = f"registries {wanted}"
     continuation = open_continuation(request, app, listed)
     with resuming(continuation):
-        page = await registries.list_page(wanted, top, continuation, caller=caller, store=app.ports.store)
+        page = await registries.list_page(
+            wanted, top, continuation, parameters.inquiry_of(request, app), ports=app.ports
+        )
     return Answer(
         HTTPStatus.OK,
         RegistryPage(
@@ -91,7 +87,7 @@ async def list_registries(request: Request, app: App) -> Answer:
 
 async def delete_registry(request: Request, app: App) -> Answer:
     """Start to delete a registry; it is gone when the operation has succeeded."""
-    intent = _intent(request)
+    intent = _intent(request, app)
     registry = await registries.delete(request.path["name"], intent, ports=app.ports)
     if registry is None:
         return Answer(HTTPStatus.NO_CONTENT)
@@ -100,18 +96,17 @@ async def delete_registry(request: Request, app: App) -> Answer:
 
 async def reconcile_registry(request: Request, app: App) -> Answer:
     """Look at a registry again now, and do what is left to do."""
-    intent = _intent(request)
+    intent = _intent(request, app)
     return _started(request, await registries.retry(request.path["name"], intent, ports=app.ports), intent)
 
 
 async def plan_registry(request: Request, app: App) -> Answer:
     """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
-    intent = Intent(request.caller, within=parameters.within(request))
+    intent = Intent(request.caller, parameters.scope_of(request, app), parameters.within(request))
     document = documents.read(request.body, request.headers)
     try:
         preview = await planning.preview(
             examine(document.value, request.path["name"]),
-            parameters.scope_of(request, app),
             intent,
             allowed=app.settings.allowed,
             ports=app.ports,
@@ -130,11 +125,12 @@ async def list_regions(request: Request, app: App) -> Answer:
     )
 
 
-def _intent(request: Request) -> Intent:
+def _intent(request: Request, app: App) -> Intent:
     return Intent(
         caller=request.caller,
-        conditions=parameters.conditions_of(request),
+        scope=parameters.scope_of(request, app),
         within=parameters.within(request),
+        conditions=parameters.conditions_of(request),
         origin=parameters.origin_of(request),
         traceparent=parameters.traceparent_of(request),
         validate_only=parameters.validate_only(request),

@@ -58,6 +58,7 @@ class Route:
 
 _PUBLIC = (Code.UNKNOWN_PARAMETER, Code.MULTIPLE_ERRORS_OCCURRED, Code.INTERNAL_ERROR)
 _ANY = (*_PUBLIC, Code.UNAUTHENTICATED, Code.IDENTITY_UNAVAILABLE, Code.STORAGE_UNAVAILABLE)
+_REGISTRIES = (*_ANY, Code.AUTHORIZATION_FAILED, Code.AUTHORIZATION_UNAVAILABLE)
 _UNPARSABLE = (
     Code.INVALID_DOCUMENT,
     Code.DOCUMENT_TOO_LARGE,
@@ -106,7 +107,7 @@ ROUTES = (
         "registries",
         registries.list_registries,
         {200: bodies.RegistryPage},
-        (*_ANY, *_PAGED),
+        (*_REGISTRIES, *_PAGED),
         (*parameters.PAGE, *parameters.FILTERS),
     ),
     Route(
@@ -115,7 +116,7 @@ ROUTES = (
         registries.create_registry,
         {201: _REGISTRY},
         (
-            *_ANY,
+            *_REGISTRIES,
             *_WRITE,
             Code.REGISTRY_ALREADY_EXISTS,
             Code.REGISTRY_BEING_DELETED,
@@ -131,7 +132,7 @@ ROUTES = (
         "registries/{name}",
         registries.get_registry,
         {200: _REGISTRY, 304: None},
-        (*_ANY, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER, Code.INVALID_HEADER, Code.PRECONDITION_FAILED),
+        (*_REGISTRIES, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER, Code.INVALID_HEADER, Code.PRECONDITION_FAILED),
         parameters.SCOPE,
         parameters.CONDITIONS,
     ),
@@ -140,7 +141,7 @@ ROUTES = (
         "registries/{name}",
         registries.put_registry,
         {200: _REGISTRY, 201: _REGISTRY},
-        (*_ANY, *_WRITE, *_IMMUTABLE, Code.REGISTRY_NAME_TAKEN),
+        (*_REGISTRIES, *_WRITE, *_IMMUTABLE, Code.REGISTRY_NAME_TAKEN),
         _WRITE_QUERY,
         parameters.CONDITIONS,
         Takes.DOCUMENT,
@@ -150,7 +151,7 @@ ROUTES = (
         "registries/{name}",
         registries.patch_registry,
         {200: _REGISTRY},
-        (*_ANY, *_WRITE, *_IMMUTABLE, Code.REGISTRY_NOT_FOUND),
+        (*_REGISTRIES, *_WRITE, *_IMMUTABLE, Code.REGISTRY_NOT_FOUND),
         _WRITE_QUERY,
         parameters.CONDITIONS,
         Takes.MERGE_PATCH,
@@ -160,7 +161,7 @@ ROUTES = (
         "registries/{name}",
         registries.delete_registry,
         {202: _OPERATION, 204: None},
-        (*_ANY, *_CONDITIONAL, Code.DELETION_PROTECTED, Code.INVALID_PARAMETER),
+        (*_REGISTRIES, *_CONDITIONAL, Code.DELETION_PROTECTED, Code.INVALID_PARAMETER),
         _WRITE_QUERY,
         parameters.CONDITIONS,
     ),
@@ -169,7 +170,7 @@ ROUTES = (
         "registries/{name}/plan",
         registries.plan_registry,
         {200: bodies.PlanBody},
-        (*_ANY, *_UNPARSABLE, Code.INVALID_PARAMETER),
+        (*_REGISTRIES, *_UNPARSABLE, Code.INVALID_PARAMETER),
         parameters.SCOPE,
         (),
         Takes.DOCUMENT,
@@ -179,7 +180,7 @@ ROUTES = (
         "registries/{name}/reconcile",
         registries.reconcile_registry,
         {202: _OPERATION},
-        (*_ANY, *_CONDITIONAL, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER),
+        (*_REGISTRIES, *_CONDITIONAL, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER),
         _WRITE_QUERY,
         parameters.CONDITIONS,
     ),
@@ -188,7 +189,7 @@ ROUTES = (
         "registries/{name}/operations",
         history.list_operations,
         {200: bodies.OperationPage},
-        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
@@ -196,7 +197,7 @@ ROUTES = (
         "registries/{name}/revisions",
         history.list_revisions,
         {200: bodies.RevisionPage},
-        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
@@ -204,7 +205,7 @@ ROUTES = (
         "registries/{name}/events",
         history.list_events,
         {200: bodies.EventPage},
-        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
@@ -212,14 +213,14 @@ ROUTES = (
         "operations/{id}",
         history.get_operation,
         {200: _OPERATION},
-        (*_ANY, Code.OPERATION_NOT_FOUND),
+        (*_REGISTRIES, Code.OPERATION_NOT_FOUND),
     ),
     Route(
         "POST",
         "operations/{id}/cancel",
         history.cancel_operation,
         {200: _OPERATION},
-        (*_ANY, Code.OPERATION_NOT_FOUND, Code.CONCURRENT_CHANGES),
+        (*_REGISTRIES, Code.OPERATION_NOT_FOUND, Code.CONCURRENT_CHANGES),
     ),
     Route("GET", "regions", registries.list_regions, {200: bodies.RegionList}, _ANY),
     Route("GET", "health", health.get_health, {200: bodies.HealthBody}, _PUBLIC),

@@ -13,6 +13,12 @@ SAMPLES = (
     Problem(Code.INVALID_PARAMETER, "'top' must be a whole number from 1 to 100.", ("top",)),
     Problem(Code.UNKNOWN_PARAMETER, "'colour' is not a query parameter here; this request takes none.", ("colour",)),
     Problem(Code.UNAUTHENTICATED, "The access token has expired; get a new one.", ("Authorization",)),
+    Problem(
+        Code.AUTHORIZATION_FAILED,
+        "'ada@contoso.com' may not perform action 'Microsoft.MachineLearningServices/registries/write' over scope "
+        "'/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/registries'; a role that has the action "
+        "must be assigned there or above, and nothing may deny it.",
+    ),
     Problem(Code.RESOURCE_NOT_FOUND, "There is no such file.", ("file",)),
     Problem(Code.REGISTRY_NOT_FOUND, "There is no registry named 'DemoRegistry1'.", ("name",)),
     Problem(Code.OPERATION_NOT_FOUND, "There is no operation 'demoregistry1.59d2a6b7e1c09f3a1b2c'.", ("id",)),

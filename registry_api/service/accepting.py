@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from registry_api.domain import visits
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
 from registry_api.domain.events import NOWHERE, Origin
-from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
-from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Visit
+from registry_api.domain.permissions import Action
+from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.registry import Registry, RegistryKey, Visit
 from registry_api.service.announcing import announce
+from registry_api.service.authorizing import Inquiry, see
 from registry_api.service.ports import Conflict, Ports, Replay
 from registry_api.service.recording import commit_of
 
@@ -20,12 +21,10 @@ _ATTEMPTS = 16  # in each round somebody gets through
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Inquiry):
     """Who asks for a change, and under which conditions."""
 
-    caller: Caller
     conditions: Conditions = UNCONDITIONAL
-    within: Filter = ALL  # the scope that the caller names; a registry outside of it is none
     origin: Origin = NOWHERE
     traceparent: str | None = None
     validate_only: bool = False
@@ -41,21 +40,26 @@ class Outcome:
 
 
 Decision = Callable[[Registry | None, Acceptance], Registry | None]
-"""From what is stored to what is to be stored, or None if that may stay as it is. Pure; raises `Refusal`."""
+"""From the registry that is there for the caller, if one is, to what is to be stored, or None if it may stay as it is.
+
+Pure; raises `Refusal`.
+"""
 
 
 async def change(
     key: RegistryKey,
     intent: Intent,
+    action: Action,
     decide: Decision,
     ports: Ports,
     *,
     replay: Callable[[Registry], Replay] | None = None,
 ) -> Outcome:
-    """Change a registry as decided.
+    """Change a registry as decided, if the caller may do the action.
 
     Raises:
-        Refusal: If it was decided so, or others changed the registry again and again; nothing is written then.
+        Refusal: If the caller may not, it was decided so, or others changed the registry again and again; nothing is
+            written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
     for _ in range(_ATTEMPTS):
@@ -68,14 +72,17 @@ async def change(
             visit=Visit(token=ports.ids.visit_token(), due=now + visits.FIRST_VISIT_DELAY),
             traceparent=intent.traceparent,
         )
-        registry = decide(stored.registry if stored else None, acceptance)
+        seen = await see(stored, action, key.name, intent, ports.roles)
+        registry = decide(seen, acceptance)
         if registry is not None:
+            if seen is None and stored is not None:
+                raise name_taken(registry.spec.name)
             commit = commit_of(stored, registry, intent.caller, now, intent.origin)
             outcome = Outcome(commit.registry or registry, created=stored is None, changed=True)
             if replay is not None:
                 commit = dataclasses.replace(commit, replay=replay(outcome.registry))
-        elif stored is not None:
-            outcome = Outcome(stored.registry)
+        elif seen is not None and stored is not None:
+            outcome = Outcome(seen)
             if not visits.is_forgotten(stored.registry, now):
                 return outcome
             commit = commit_of(stored, visits.remind(stored.registry, now), intent.caller, now)
@@ -90,4 +97,14 @@ async def change(
     raise refuse(
         Code.CONCURRENT_CHANGES,
         f"'{key.name}' was changed by others {_ATTEMPTS} times while this request was on its way; try again.",
+    )
+
+
+def name_taken(name: str) -> Refusal:
+    """Return the refusal of a new registry whose name one has that is not there for the caller."""
+    return refuse(
+        Code.REGISTRY_NAME_TAKEN,
+        f"The name '{name}' is taken by a registry in another resource group of the tenant; names are unique "
+        "in a tenant.",
+        "name",
     )

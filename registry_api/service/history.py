@@ -7,19 +7,20 @@ from typing import TypeVar
 from registry_api.domain import lifecycle
 from registry_api.domain.changes import Change, changes
 from registry_api.domain.events import Event
-from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.names import is_registry_name
 from registry_api.domain.operation import Operation, is_operation_id, registry_key_in
+from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, quote, refuse
 from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.service import registries
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import Conflict, Page, Ports, Revision, Store
+from registry_api.service.authorizing import Inquiry, may_see, readable, see
+from registry_api.service.ports import Conflict, Page, Ports, Revision
 from registry_api.service.recording import commit_of
 
 _ATTEMPTS = 5
 
-T = TypeVar("T")
+_Record = TypeVar("_Record", Operation, Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,13 @@ class RevisionWithChanges:
     changes: Sequence[Change]
 
 
-async def read_operation(operation_id: str, *, caller: Caller, store: Store) -> Operation:
+async def read_operation(operation_id: str, inquiry: Inquiry, *, ports: Ports) -> Operation:
     """Return an operation, also of a registry that is gone.
 
     Raises:
-        Refusal: If the caller's tenant has no such operation.
+        Refusal: If there is none for the caller, or it may not read.
     """
-    operation = None
-    if is_operation_id(operation_id):
-        operation = await store.read_operation(_key_of(operation_id, caller), operation_id)
-    if operation is None:
-        raise refuse(Code.OPERATION_NOT_FOUND, f"There is no operation {quote(operation_id)}.", "id")
-    return operation
+    return await _operation(operation_id, Action.READ, inquiry, ports)
 
 
 async def cancel(operation_id: str, intent: Intent, *, ports: Ports) -> Operation:
@@ -50,13 +46,13 @@ async def cancel(operation_id: str, intent: Intent, *, ports: Ports) -> Operatio
     A visit of the worker that is under way goes on to its end, and is the last one.
 
     Raises:
-        Refusal: If the caller's tenant has no such operation.
+        Refusal: If there is none for the caller, or it may not change the registry.
     """
     caller = intent.caller
     for _ in range(_ATTEMPTS):
         # In this order: an operation that is not the registry's newest has ended before the registry was read.
         stored = await ports.store.read(_key_of(operation_id, caller)) if is_operation_id(operation_id) else None
-        operation = await read_operation(operation_id, caller=caller, store=ports.store)
+        operation = await _operation(operation_id, Action.WRITE, intent, ports)
         if operation.is_terminal or stored is None or stored.registry.operation.id != operation_id:
             return operation
         now = ports.clock.now()
@@ -70,39 +66,39 @@ async def cancel(operation_id: str, intent: Intent, *, ports: Ports) -> Operatio
 
 
 async def list_operations(
-    name: str, limit: int, continuation: str | None, *, caller: Caller, within: Filter = ALL, store: Store
+    name: str, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
 ) -> Page[Operation]:
     """Return the operations of a registry, the newest first, also when it is gone.
 
     Raises:
-        Refusal: If the caller's tenant never had a registry of this name.
+        Refusal: If there never was a registry of this name for the caller, or it may not read.
         ValueError: If the continuation is not one that an earlier page gave.
     """
-    return await _list(store.list_operations, name, limit, continuation, caller=caller, within=within, store=store)
+    return await _list(ports.store.list_operations, name, limit, continuation, inquiry=inquiry, ports=ports)
 
 
 async def list_events(
-    name: str, limit: int, continuation: str | None, *, caller: Caller, within: Filter = ALL, store: Store
+    name: str, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
 ) -> Page[Event]:
     """Return what happened to a registry, the newest first, also when it is gone.
 
     Raises:
-        Refusal: If the caller's tenant never had a registry of this name.
+        Refusal: If there never was a registry of this name for the caller, or it may not read.
         ValueError: If the continuation is not one that an earlier page gave.
     """
-    return await _list(store.list_events, name, limit, continuation, caller=caller, within=within, store=store)
+    return await _list(ports.store.list_events, name, limit, continuation, inquiry=inquiry, ports=ports)
 
 
 async def list_revisions(
-    name: str, limit: int, continuation: str | None, *, caller: Caller, within: Filter = ALL, store: Store
+    name: str, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
 ) -> Page[RevisionWithChanges]:
     """Return the specs that were accepted for a registry, the newest first, each with what it changed.
 
     Raises:
-        Refusal: If the caller's tenant has no registry of this name.
+        Refusal: If there is no registry of this name for the caller, or it may not read.
         ValueError: If the continuation is not one that an earlier page gave.
     """
-    registry = await registries.read(name, caller=caller, within=within, store=store)
+    registry, store = await registries.read(name, inquiry, ports=ports), ports.store
     page = await store.list_revisions(registry.key, registry.incarnation, limit, continuation)
     before = [*page.items[1:]]
     if page.continuation is not None:
@@ -115,26 +111,41 @@ async def list_revisions(
     return Page(with_changes, page.continuation)
 
 
+async def _operation(operation_id: str, action: Action, inquiry: Inquiry, ports: Ports) -> Operation:
+    """Return an operation that is there for the caller, who may do the action to its registry.
+
+    Raises:
+        Refusal: If there is none, or the caller may not.
+    """
+    operation, name = None, registry_key_in(operation_id)
+    if is_operation_id(operation_id):
+        operation = await ports.store.read_operation(_key_of(operation_id, inquiry.caller), operation_id)
+    is_seen = await may_see(action, name, operation.scope if operation else None, inquiry, ports.roles)
+    if operation is None or not is_seen:
+        raise refuse(Code.OPERATION_NOT_FOUND, f"There is no operation {quote(operation_id)}.", "id")
+    return operation
+
+
 async def _list(
-    read_page: Callable[[RegistryKey, int, str | None], Awaitable[Page[T]]],
+    read_page: Callable[[RegistryKey, int, str | None], Awaitable[Page[_Record]]],
     name: str,
     limit: int,
     continuation: str | None,
     *,
-    caller: Caller,
-    within: Filter,
-    store: Store,
-) -> Page[T]:
+    inquiry: Inquiry,
+    ports: Ports,
+) -> Page[_Record]:
+    """Return records of all registries that had a name, but for those that are not there for the caller."""
     if not is_registry_name(name):
         raise registries.not_found(name)
-    key = RegistryKey.of(caller.tenant, name)
+    key = RegistryKey.of(inquiry.caller.tenant, name)
     page = await read_page(key, limit, continuation)
-    if within.takes_all and (page.items or continuation is not None):
-        return page
-    stored = await store.read(key)
-    if not (within.matches(stored.registry) if stored else page.items):
-        raise registries.not_found(name)
-    return page
+    shown = await readable(page.items, lambda record: (record.scope, name), inquiry, ports.roles)
+    if not shown and continuation is None:
+        registry = await see(await ports.store.read(key), Action.READ, name, inquiry, ports.roles)
+        if registry is None and page.continuation is None:
+            raise registries.not_found(name)
+    return Page(shown, page.continuation)
 
 
 def _key_of(operation_id: str, caller: Caller) -> RegistryKey:

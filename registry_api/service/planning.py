@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from registry_api.domain import permissions
 from registry_api.domain.changes import Change, changes
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, last_seen, plan
 from registry_api.domain.problems import Problem
-from registry_api.domain.registry import Scope, Visit
+from registry_api.domain.registry import Visit
 from registry_api.domain.validation import Draft
-from registry_api.service.accepting import Intent
+from registry_api.service.accepting import Intent, name_taken
+from registry_api.service.authorizing import see
 from registry_api.service.ports import Ports
 from registry_api.service.registries import key_of_document, put_decision
 
@@ -24,23 +26,23 @@ class Preview:
     is_new: bool = False
 
 
-async def preview(
-    document: Draft, scope: Scope, intent: Intent, *, allowed: frozenset[str] | None = None, ports: Ports
-) -> Preview:
+async def preview(document: Draft, intent: Intent, *, allowed: frozenset[str] | None = None, ports: Ports) -> Preview:
     """Return what a PUT of a document would do.
 
     Raises:
         Refusal: With everything that speaks against it.
     """
-    key = key_of_document(document, scope, intent, allowed)
+    key = key_of_document(document, intent, allowed)
     stored = await ports.store.read(key)
-    registry = stored.registry if stored else None
+    registry = await see(stored, permissions.Action.READ, key.name, intent, ports.roles)
     now = ports.clock.now()
     visit = Visit(token=ports.ids.visit_token(), due=now)
     acceptance = Acceptance(intent.caller, now, ports.ids.operation_id(key, now), visit)
-    after = put_decision(document, scope, intent, allowed)(registry, acceptance) or registry
+    after = put_decision(document, intent, allowed)(registry, acceptance) or registry
     if after is None:
         raise TypeError("A PUT leaves a registry.")
+    if registry is None and stored is not None:
+        raise name_taken(after.spec.name)
     return Preview(
         changes=changes(registry.spec if registry else None, after.spec),
         actions=plan(after.resources, after.wanted, last_seen(after.resources)),

@@ -9,8 +9,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
+from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Resource
 from registry_api.domain.spec import RegistrySpec
 
@@ -249,6 +250,17 @@ class Backend(Protocol):
         """
 
 
+class Roles(Protocol):
+    """What callers may do."""
+
+    async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+        """Return what a caller may do in a subscription, at every scope above, at and below it.
+
+        Raises:
+            Refusal: If it cannot be told now; nobody may do anything then.
+        """
+
+
 class Clock(Protocol):
     """The time."""
 
@@ -268,9 +280,10 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What every function that changes something needs from outside."""
+    """What every function that reads or changes something needs from outside."""
 
     store: Store
     queue: WorkQueue
     clock: Clock
     ids: Ids
+    roles: Roles

@@ -8,15 +8,17 @@ from functools import partial
 from typing import Any
 
 from registry_api.domain import lifecycle
-from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete, admit_scope
-from registry_api.domain.filters import ALL, Filter
+from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete
+from registry_api.domain.filters import Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
 from registry_api.domain.names import is_registry_name
+from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Refusal, quote, refuse
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
+from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
+from registry_api.service.authorizing import Inquiry, authorize, authorize_listing, readable, see
 from registry_api.service.ports import Claim, Page, Ports, Replay, Store
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
@@ -25,7 +27,6 @@ _PAGES_PER_REQUEST = 4
 
 async def create(
     document: Draft,
-    scope: Scope,
     intent: Intent,
     *,
     idempotency_key: str | None = None,
@@ -38,28 +39,28 @@ async def create(
         Refusal: If it exists, what is stored speaks against it, or the idempotency key was used for something else.
         StorageUnavailable: If it may or may not have been written; the same request with the same key is safe.
     """
-    key = key_of_document(document, scope, intent, allowed)
+    key = key_of_document(document, intent, allowed)
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
-        admit_absence(registry, intent.within)
-        return lifecycle.create(admit_creation(document, scope, allowed), scope, acceptance)
+        admit_absence(registry)
+        return lifecycle.create(admit_creation(document, intent.scope, allowed), intent.scope, acceptance)
 
     if idempotency_key is None or document.problems:
-        return await change(key, intent, decide, ports)
+        return await change(key, intent, Action.WRITE, decide, ports)
+    await authorize(Action.WRITE, key.name, intent, ports.roles)
     once = _Once(
         key=key,
         digest=hashlib.sha256(f"{intent.caller.principal}\n{idempotency_key}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{scope}".encode()).hexdigest(),
+        fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{intent.scope}".encode()).hexdigest(),
         now=ports.clock.now(),
         is_rehearsal=intent.validate_only,
     )
-    return await once.run(partial(change, key, intent, decide, ports), ports.store)
+    return await once.run(partial(change, key, intent, Action.WRITE, decide, ports), ports.store)
 
 
 async def put(
     document: Draft,
-    scope: Scope,
     intent: Intent,
     *,
     allowed: frozenset[str] | None = None,
@@ -71,29 +72,26 @@ async def put(
         Refusal: If what is stored speaks against it; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
-    key = key_of_document(document, scope, intent, allowed)
-    return await change(key, intent, put_decision(document, scope, intent, allowed), ports)
+    key = key_of_document(document, intent, allowed)
+    return await change(key, intent, Action.WRITE, put_decision(document, intent, allowed), ports)
 
 
-def key_of_document(
-    document: Draft, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None
-) -> RegistryKey:
+def key_of_document(document: Draft, intent: Intent, allowed: frozenset[str] | None = None) -> RegistryKey:
     """Return the key of the registry that a document names.
 
     Raises:
         Refusal: With every problem of the document, if what it names can be none.
     """
-    return RegistryKey.of(intent.caller.tenant, document.name or admit_creation(document, scope, allowed).name)
+    return RegistryKey.of(intent.caller.tenant, document.name or admit_creation(document, intent.scope, allowed).name)
 
 
-def put_decision(document: Draft, scope: Scope, intent: Intent, allowed: frozenset[str] | None = None) -> Decision:
+def put_decision(document: Draft, intent: Intent, allowed: frozenset[str] | None = None) -> Decision:
     """Return what a PUT decides; its plan decides the same."""
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
         if registry is None:
-            return lifecycle.create(admit_creation(document, scope, allowed), scope, acceptance)
-        admit_scope(registry, intent.within)
+            return lifecycle.create(admit_creation(document, intent.scope, allowed), intent.scope, acceptance)
         spec = admit_change(registry, document, allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
@@ -118,14 +116,14 @@ async def patch(
         raise refuse(Code.INVALID_DOCUMENT, "A merge patch must be a mapping of field names to values.")
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
-        if registry is None or not intent.within.matches(registry):
+        if registry is None:
             raise not_found(name)
         intent.conditions.check(registry.etag)
         merged: Any = merge_patch(registry.spec.model_dump(mode="json", exclude_none=True), merge)
         spec = admit_change(registry, examine(merged, name), allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
-    return await _change_named(name, intent, decide, ports)
+    return await _change_named(name, intent, Action.WRITE, decide, ports)
 
 
 async def delete(
@@ -142,13 +140,13 @@ async def delete(
     """
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
-        if registry is None or not intent.within.matches(registry):
+        if registry is None:
             raise not_found(name)
         intent.conditions.check(registry.etag)
         return lifecycle.delete(registry, acceptance) if admit_delete(registry) else None
 
     try:
-        return (await _change_named(name, intent, decide, ports)).registry
+        return (await _change_named(name, intent, Action.DELETE, decide, ports)).registry
     except Refusal as refusal:
         if refusal.problems[0].code is Code.REGISTRY_NOT_FOUND:
             return None
@@ -169,52 +167,58 @@ async def retry(
     """
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
-        if registry is None or not intent.within.matches(registry):
+        if registry is None:
             raise not_found(name)
         intent.conditions.check(registry.etag)
         return lifecycle.retry(registry, acceptance) if registry.state.is_terminal else None
 
-    return (await _change_named(name, intent, decide, ports)).registry
+    return (await _change_named(name, intent, Action.WRITE, decide, ports)).registry
 
 
-async def read(name: str, *, caller: Caller, within: Filter = ALL, store: Store) -> Registry:
+async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> Registry:
     """Return a registry.
 
     Raises:
-        Refusal: If the caller's tenant has none of this name.
+        Refusal: If there is none of this name for the caller, or it may not read.
     """
-    stored = await store.read(RegistryKey.of(caller.tenant, name)) if is_registry_name(name) else None
-    if stored is None or not within.matches(stored.registry):
+    if not is_registry_name(name):
         raise not_found(name)
-    return stored.registry
+    stored = await ports.store.read(RegistryKey.of(inquiry.caller.tenant, name))
+    registry = await see(stored, Action.READ, name, inquiry, ports.roles)
+    if registry is None:
+        raise not_found(name)
+    return registry
 
 
 async def list_page(
-    wanted: Filter, limit: int, continuation: str | None, *, caller: Caller, store: Store
+    wanted: Filter, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
 ) -> Page[Registry]:
-    """Return some of the caller's registries in the order of their names.
+    """Return some of the registries that the caller may read, in the order of their names.
 
     A page costs at most a few storage calls, however many registries there are, so one whose filter matches few may
     be short, or even empty, and still lead on.
 
     Raises:
+        Refusal: If the caller names a scope where it may read nothing.
         ValueError: If the continuation is not one that an earlier page gave.
     """
+    await authorize_listing(inquiry, ports.roles)
     found: list[Registry] = []
-    for _ in range(1 if wanted.takes_all else _PAGES_PER_REQUEST):
-        page = await store.list(caller.tenant, limit - len(found), continuation)
-        found += filter(wanted.matches, page.items)
+    for _ in range(_PAGES_PER_REQUEST):
+        page = await ports.store.list(inquiry.caller.tenant, limit - len(found), continuation)
+        matching = filter(wanted.matches, page.items)
+        shown = await readable(matching, lambda registry: (registry.scope, registry.spec.name), inquiry, ports.roles)
+        found += shown
         continuation = page.continuation
-        if continuation is None or len(found) == limit:
+        if continuation is None or len(found) == limit or len(shown) == len(page.items):
             break
     return Page(found, continuation)
 
 
-async def _change_named(name: str, intent: Intent, decide: Decision, ports: Ports) -> Outcome:
+async def _change_named(name: str, intent: Intent, action: Action, decide: Decision, ports: Ports) -> Outcome:
     if not is_registry_name(name):
         raise not_found(name)
-    key = RegistryKey.of(intent.caller.tenant, name)
-    return await change(key, intent, decide, ports)
+    return await change(RegistryKey.of(intent.caller.tenant, name), intent, action, decide, ports)
 
 
 @dataclass(frozen=True, slots=True)

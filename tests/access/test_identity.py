@@ -21,6 +21,7 @@ from tests.service.world import ManualClock
 KEY = "k" * 40
 SHA256 = hashlib.sha256(KEY.encode()).hexdigest()
 PIPELINE = {"name": "ci", "tenant": TENANT, "object_id": OBJECT, "sha256": SHA256}
+ROLES = {"assignments": [{"tenant": TENANT, "principal": OBJECT, "role": "Owner", "scope": "/"}]}
 STORAGE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
 SCHEMA = "http://schemas.microsoft.com/identity/claims"
 SOAP = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
@@ -157,10 +158,20 @@ async def test_the_developer_is_there_in_development_only(environment: dict[str,
         ({"REGISTRY_AUTHORITY": "https://"}, "REGISTRY_AUTHORITY: must be an https"),
         (
             {"REGISTRY_KEYS": "secret"},
-            "REGISTRY_KEYS: must be a JSON list of keys with name, tenant, object_id, sha256",
+            "REGISTRY_KEYS: must be a JSON list of keys with name, tenant, object_id, roles, sha256",
         ),
         ({"REGISTRY_KEYS": json.dumps([PIPELINE | {"sha256": "secret"}])}, "REGISTRY_KEYS: must be a JSON list"),
         ({"REGISTRY_KEYS": json.dumps([PIPELINE | {"secret": 1}])}, "REGISTRY_KEYS: must be a JSON list"),
+        (
+            {"REGISTRY_KEYS": json.dumps([PIPELINE | {"roles": [{"role": "Ruler", "scope": "/"}]}])},
+            "'Ruler' is no role; there are Owner, Contributor, Reader",
+        ),
+        ({"REGISTRY_ROLES": "/no/such/secret"}, "REGISTRY_ROLES: must be JSON, or the path of a file of it"),
+        ({"REGISTRY_ROLES": '{"assignment": ["secret"]}'}, "REGISTRY_ROLES: must be JSON with 'roles'"),
+        (
+            {"REGISTRY_ROLES": json.dumps({"assignments": [ROLES["assignments"][0] | {"role": "Ruler"}]})},
+            "'Ruler' is no role; there are Owner, Contributor, Reader",
+        ),
     ],
 )
 def test_wrong_settings_are_told_without_their_values(environment: dict[str, str], message: str) -> None:
@@ -180,8 +191,11 @@ def test_wrong_settings_are_told_without_their_values(environment: dict[str, str
     ],
 )
 def test_azure_takes_any_real_identity(environment: dict[str, str]) -> None:
-    """Each of the ways is enough for the app to start on Azure, and none of them in development mode."""
+    """Each of the ways is enough for the app to start on Azure with roles, and none of them in development mode."""
     azure = STORAGE | {"WEBSITE_INSTANCE_ID": "x"} | environment
+    with pytest.raises(SettingsError, match="Nobody could do anything"):
+        Settings.read(azure)
+    azure["REGISTRY_ROLES"] = json.dumps(ROLES)
 
     assert Settings.read(azure).lets_somebody_in
     with pytest.raises(SettingsError, match="must not be Development"):

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from registry_api.domain import lifecycle, visits
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.regions import catalogue
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope, Visit
+from registry_api.domain.registry import Caller, Registry, RegistryKey, Visit
 from registry_api.domain.resources import Failure, FailureKind
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.service.ports import Commit, Message, Revision
 

@@ -10,6 +10,7 @@ from registry_api.domain.problems import Code
 from registry_api.http.errors import status_of
 from registry_api.settings import Settings
 from tests.live import RunningApp
+from tests.service import actors
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +45,14 @@ def test_every_setting_is_documented() -> None:
         assert description == field.description
         assert (default == "required") == field.is_required()
         assert default in {"required", "empty", f"`{field.default}`"} or not field.repr
+
+
+def test_who_may_do_what_is_documented() -> None:
+    """docs/access.md has the table that the tests prove, actor by actor and place by place."""
+    rows = table("access.md")
+
+    assert rows[-len(actors.ACTORS) - 2 :: len(actors.ACTORS) + 2] == [actors.table()[0]]
+    assert rows[-len(actors.ACTORS) :] == actors.table()[1:]
 
 
 def test_every_decision_is_numbered_once() -> None:

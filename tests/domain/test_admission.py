@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from registry_api.domain import lifecycle
-from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete, admit_scope
+from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete
 from registry_api.domain.changes import Change, changes
-from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.problems import Problem, Refusal
-from registry_api.domain.registry import Caller, Registry, Scope, Visit
+from registry_api.domain.registry import Caller, Registry, Visit
+from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -121,23 +121,10 @@ def changed(**fields: Any) -> list[tuple[str, str | None, str]]:
 
 
 def test_a_name_that_is_taken_is_told() -> None:
-    """Who may see the registry is told to change it; who may not is told that the name is taken."""
-    elsewhere = Filter(subscription_id="s1", resource_group="rg2")
-
-    assert told(lambda: admit_absence(stored(), ALL)) == [
+    """Who may see the registry is told to change it."""
+    assert told(lambda: admit_absence(stored())) == [
         ("RegistryAlreadyExists", "name", "A registry named 'Demo1' exists; PUT changes it.")
     ]
-    for refusing in (admit_absence, admit_scope):
-        assert told(lambda refuse=refusing: refuse(stored(), elsewhere)) == [  # type: ignore[misc]
-            (
-                "RegistryNameTaken",
-                "name",
-                (
-                    "The name 'Demo1' is taken by a registry in another resource group of the tenant; "
-                    "names are unique in a tenant."
-                ),
-            )
-        ]
 
 
 def test_what_is_being_deleted_is_told() -> None:
@@ -145,7 +132,7 @@ def test_what_is_being_deleted_is_told() -> None:
     going = lifecycle.delete(stored(), ACCEPTANCE)
     expected = ("RegistryBeingDeleted", None, "'Demo1' is being deleted; follow operation 'demo1.1' and try again.")
 
-    assert told(lambda: admit_absence(going, ALL)) == [expected]
+    assert told(lambda: admit_absence(going)) == [expected]
     assert told(lambda: admit_change(going, examine({"location": "eastus"}, "Demo1"))) == [expected]
 
 

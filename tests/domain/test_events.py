@@ -8,7 +8,7 @@ from registry_api.domain.operation import OperationKind
 from registry_api.domain.registry import DRIFTED, FALSE, TRUE, Registry
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.status import with_condition
-from tests.domain.registries import ADA, EVE, NOW, acceptance, begun, created, spec, succeeded
+from tests.domain.registries import ADA, EVE, NOW, SCOPE, acceptance, begun, created, spec, succeeded
 
 LATER = NOW + timedelta(minutes=5)
 LOCKED = Failure(code="ScopeLocked", message="Locked.", kind=FailureKind.BLOCKED)
@@ -27,6 +27,7 @@ def test_an_event_tells_everything() -> None:
     assert event == Event(
         incarnation="demo1.1",
         sequence=7,
+        scope=SCOPE,
         time=LATER,
         type=EventType.REQUEST_ACCEPTED,
         operation="demo1.1",

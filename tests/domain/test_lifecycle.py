@@ -10,8 +10,9 @@ from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import LEASE, Caller, ProvisioningState, Registry, Scope, Visit
+from registry_api.domain.registry import LEASE, Caller, ProvisioningState, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, ResourceKey, ResourceState
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation
 from registry_api.domain.visits import Findings
 
@@ -217,7 +218,7 @@ def test_findings_of_an_older_generation_conclude_nothing() -> None:
 
 def test_a_superseded_operation_says_by_which() -> None:
     """An operation that a newer request overtakes ends, and names its successor."""
-    old, new = created("eastus").operation, acceptance(2).operation(created("eastus").operation.kind, "Demo1", 2)
+    old, new = created("eastus").operation, acceptance(2).operation(created("eastus").operation.kind, "Demo1", SCOPE, 2)
 
     end = lifecycle.superseded(old, new)
 

@@ -49,6 +49,7 @@ def test_a_creation_begins_with_everything_that_is_known() -> None:
         id="demo1.1",
         kind=OperationKind.CREATE,
         registry="Demo1",
+        scope=SCOPE,
         generation=1,
         steps=(Step(location="eastus", state=ResourceState.PENDING),),
         start_time=LATER,
@@ -139,7 +140,7 @@ def test_a_canceled_operation_says_by_whom() -> None:
 def test_a_superseded_operation_ends_when_its_successor_begins() -> None:
     """The end of an operation that was overtaken names the other one, and its time."""
     end = lifecycle.superseded(
-        created("eastus").operation, acceptance(2, now=LATER).operation(OperationKind.UPDATE, "Demo1", 2)
+        created("eastus").operation, acceptance(2, now=LATER).operation(OperationKind.UPDATE, "Demo1", SCOPE, 2)
     )
 
     assert (end.status, end.end_time) == ("Canceled", LATER)

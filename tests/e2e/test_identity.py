@@ -17,11 +17,13 @@ def test_tenants_are_apart(azurite: Azurite, name: str) -> None:
     """A user's registry is there for its tenant's pipeline, and for nobody of another tenant; nobody else is let in."""
     with Issuer() as issuer:
         key = {"name": "ci", "tenant": TENANT, "object_id": OBJECT, "sha256": hashlib.sha256(KEY.encode()).hexdigest()}
+        owner = {"tenant": TENANT, "principal": OBJECT, "role": "Owner", "scope": "/"}
         settings = {
             "REGISTRY_AUTHORITY": issuer.url,
             "REGISTRY_AUDIENCES": AUDIENCE,
             "REGISTRY_TENANTS": f"{TENANT},{OTHER_TENANT}",
             "REGISTRY_KEYS": json.dumps([key]),
+            "REGISTRY_ROLES": json.dumps({"assignments": [owner, owner | {"tenant": OTHER_TENANT}]}),
         }
         ada = {"authorization": f"Bearer {issuer.token()}"}
         eve = {"authorization": f"Bearer {issuer.token(tenant=OTHER_TENANT)}"}

@@ -6,6 +6,7 @@ from typing import Any
 import azure.functions as func
 
 from registry_api.access.identity import identity_for
+from registry_api.access.roles import StaticRoles
 from registry_api.bootstrap import App, RandomIds, SystemClock
 from registry_api.http.routes import ROUTES
 from registry_api.service.ports import Ports
@@ -21,7 +22,7 @@ def app_for(environment: dict[str, str]) -> App:
     """Return an app on twins of its storage."""
     settings = Settings.read(environment)
     clock = SystemClock()
-    ports = Ports(RegistryStore(MemoryRows()), MemoryQueue(clock), clock, RandomIds())
+    ports = Ports(RegistryStore(MemoryRows()), MemoryQueue(clock), clock, RandomIds(), StaticRoles(settings.role_book))
     return App(settings, ports, identity_for(settings, clock))
 
 

@@ -8,7 +8,7 @@ from random import Random
 
 from registry_api.domain import lifecycle
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Scope
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import STORED, RegistrySpec
 from registry_api.domain.validation import Draft, examine
 from registry_api.http.documents import read

@@ -8,19 +8,22 @@ import pytest
 
 from registry_api.domain.conditions import Conditions
 from registry_api.domain.filters import Filter
+from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope, service_of
+from registry_api.domain.registry import Caller, Registry, RegistryKey, service_of
+from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import accepting, planning, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import announce
+from registry_api.service.authorizing import Inquiry
 from registry_api.service.ports import Commit, Conflict, Message, Page, Stored
 from registry_api.service.recording import commit_of
-from tests.service.world import ADA, SCOPE, World, document
+from tests.service.world import ADA, ASKING, SCOPE, World, document
 
 DEMO = RegistryKey("tenant", "demo1")
-ELSEWHERE = Intent(ADA, within=Filter(subscription_id="sub", resource_group="another"))
-OUTDATED = Intent(ADA, conditions=Conditions.parse('"old"', None))
+ELSEWHERE = Intent(ADA, SCOPE, within=Filter(subscription_id="sub", resource_group="another"))
+OUTDATED = Intent(ADA, SCOPE, conditions=Conditions.parse('"old"', None))
 ALLOWED = frozenset({"eastus", "eastus2"})
 
 
@@ -41,7 +44,7 @@ async def test_a_request_announces_the_visit_that_it_commits() -> None:
     """The message names the registry, the visit and the request, and is due in a second, as the row says."""
     world = World()
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    outcome = await registries.put(document("eastus"), SCOPE, Intent(ADA, traceparent=trace), ports=world.ports)
+    outcome = await registries.put(document("eastus"), Intent(ADA, SCOPE, traceparent=trace), ports=world.ports)
     visit = outcome.registry.visit
 
     assert messages(world) == [
@@ -132,7 +135,7 @@ async def test_a_request_is_tried_again_while_others_are_faster(conflicts: int, 
 async def test_a_decision_for_nothing_is_a_mistake() -> None:
     """Where nothing is stored, something must be decided, or refused."""
     with pytest.raises(TypeError, match=r"^Nothing is stored, and nothing is to be: that is a refusal\.$"):
-        await accepting.change(DEMO, Intent(ADA), lambda *_: None, World().ports)
+        await accepting.change(DEMO, Intent(ADA, SCOPE), Action.WRITE, lambda *_: None, World().ports)
 
 
 async def verb(name: str, world: World, intent: Intent, **arguments: Any) -> object:
@@ -140,9 +143,9 @@ async def verb(name: str, world: World, intent: Intent, **arguments: Any) -> obj
     if name == "patch":
         return await registries.patch("Demo1", {"description": "x"}, intent, ports=world.ports)
     if name == "put":
-        return await registries.put(document("eastus", **arguments), SCOPE, intent, ports=world.ports)
+        return await registries.put(document("eastus", **arguments), intent, ports=world.ports)
     if name == "create":
-        return await registries.create(document("eastus", **arguments), SCOPE, intent, ports=world.ports)
+        return await registries.create(document("eastus", **arguments), intent, ports=world.ports)
     calls = {"delete": registries.delete, "retry": registries.retry}
     return await calls[name]("Demo1", intent, ports=world.ports)
 
@@ -157,12 +160,12 @@ async def test_what_is_in_another_scope_is_not_there(name: str) -> None:
 
     assert await refused(verb(name, world, ELSEWHERE)) == missing
     assert await registries.delete("Demo1", ELSEWHERE, ports=world.ports) is None
-    assert await refused(registries.read("Demo1", caller=ADA, within=ELSEWHERE.within, store=world.store)) == missing
+    assert await refused(registries.read("Demo1", Inquiry(ADA, SCOPE, ELSEWHERE.within), ports=world.ports)) == missing
     assert await world.read() == before
     for call in (
-        registries.patch("?", {}, Intent(ADA), ports=world.ports),
-        registries.retry("?", Intent(ADA), ports=world.ports),
-        registries.read("?", caller=ADA, store=world.store),
+        registries.patch("?", {}, Intent(ADA, SCOPE), ports=world.ports),
+        registries.retry("?", Intent(ADA, SCOPE), ports=world.ports),
+        registries.read("?", ASKING, ports=world.ports),
     ):
         assert await refused(call) == ("RegistryNotFound", "name", "There is no registry named '?'.")
 
@@ -184,7 +187,7 @@ async def test_a_condition_that_does_not_hold_stops_every_verb(name: str) -> Non
 
     assert (await refused(verb(name, world, OUTDATED)))[0] == "PreconditionFailed"
     assert await world.read() == before
-    holding = Intent(ADA, conditions=Conditions.parse(before.etag, None))
+    holding = Intent(ADA, SCOPE, conditions=Conditions.parse(before.etag, None))
     if name == "create":
         assert (await refused(verb(name, world, holding)))[0] == "RegistryAlreadyExists"
     else:
@@ -205,14 +208,14 @@ async def test_only_allowed_regions_are_taken_whatever_the_verb() -> None:
     world = World()
     west = document("westus")
     for call in (
-        registries.create(west, SCOPE, Intent(ADA), allowed=ALLOWED, ports=world.ports),
-        registries.put(west, SCOPE, Intent(ADA), allowed=ALLOWED, ports=world.ports),
-        planning.preview(west, SCOPE, Intent(ADA), allowed=ALLOWED, ports=world.ports),
+        registries.create(west, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports),
+        registries.put(west, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports),
+        planning.preview(west, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports),
     ):
         assert (await refused(call))[0] == "LocationNotSupported"
     await world.put("eastus")
     merge = {"replication_locations": [{"location": "eastus"}, {"location": "westus"}]}
-    patching = registries.patch("Demo1", merge, Intent(ADA), allowed=ALLOWED, ports=world.ports)
+    patching = registries.patch("Demo1", merge, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports)
     assert (await refused(patching))[0] == "LocationNotSupported"
 
 
@@ -221,9 +224,9 @@ async def test_a_document_without_a_name_is_told_with_all_its_problems() -> None
     world = World()
     draft = examine({"location": "westus", "resource_group": "another"})
     for call in (
-        registries.create(draft, SCOPE, Intent(ADA), allowed=ALLOWED, ports=world.ports),
-        registries.put(draft, SCOPE, Intent(ADA), allowed=ALLOWED, ports=world.ports),
-        planning.preview(draft, SCOPE, Intent(ADA), allowed=ALLOWED, ports=world.ports),
+        registries.create(draft, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports),
+        registries.put(draft, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports),
+        planning.preview(draft, Intent(ADA, SCOPE), allowed=ALLOWED, ports=world.ports),
     ):
         with pytest.raises(Refusal) as caught:
             await call
@@ -235,13 +238,13 @@ async def test_a_merge_patch_is_a_mapping() -> None:
     world = World()
     await world.put("eastus")
 
-    call = registries.patch("Demo1", [], Intent(ADA), ports=world.ports)
+    call = registries.patch("Demo1", [], Intent(ADA, SCOPE), ports=world.ports)
     assert await refused(call) == (
         "InvalidDocument",
         None,
         "A merge patch must be a mapping of field names to values.",
     )
-    nothing = await registries.patch("Demo1", {"description": None}, Intent(ADA), ports=world.ports)
+    nothing = await registries.patch("Demo1", {"description": None}, Intent(ADA, SCOPE), ports=world.ports)
     assert not nothing.changed
 
 
@@ -251,7 +254,7 @@ async def test_an_idempotency_key_belongs_to_its_caller_and_request() -> None:
 
     async def create(name: str, caller: Caller = ADA, scope: Scope = SCOPE) -> Registry:
         draft = document("eastus", name=name)
-        outcome = await registries.create(draft, scope, Intent(caller), idempotency_key="key", ports=world.ports)
+        outcome = await registries.create(draft, Intent(caller, scope), idempotency_key="key", ports=world.ports)
         assert (outcome.created, outcome.changed) == (True, True)
         return outcome.registry
 
@@ -273,9 +276,9 @@ async def test_an_idempotency_key_belongs_to_its_caller_and_request() -> None:
 async def test_without_a_key_every_request_is_another_one() -> None:
     """Who asks twice without a key is told the second time that the registry exists."""
     world = World()
-    await verb("create", world, Intent(ADA))
+    await verb("create", world, Intent(ADA, SCOPE))
 
-    assert (await refused(verb("create", world, Intent(ADA))))[0] == "RegistryAlreadyExists"
+    assert (await refused(verb("create", world, Intent(ADA, SCOPE))))[0] == "RegistryAlreadyExists"
 
 
 async def test_a_list_of_everything_makes_one_call() -> None:
@@ -289,7 +292,7 @@ async def test_a_list_of_everything_makes_one_call() -> None:
         return Page([], "more")
 
     world.store.list = short  # type: ignore[method-assign]
-    page = await registries.list_page(Filter(), 5, None, caller=ADA, store=world.store)
+    page = await registries.list_page(Filter(), 5, None, ASKING, ports=world.ports)
     assert (page, limits) == (Page([], "more"), [5])
 
 
@@ -297,21 +300,21 @@ async def test_a_faulty_document_does_not_use_up_a_key() -> None:
     """A document that is refused by itself is refused before its key is looked at."""
     world = World()
     faulty = document("eastus", zzz=1)
-    creating = registries.create(faulty, SCOPE, Intent(ADA), idempotency_key="key", ports=world.ports)
+    creating = registries.create(faulty, Intent(ADA, SCOPE), idempotency_key="key", ports=world.ports)
 
     assert (await refused(creating))[0] == "UnknownField"
-    good = registries.create(document("eastus"), SCOPE, Intent(ADA), idempotency_key="key", ports=world.ports)
+    good = registries.create(document("eastus"), Intent(ADA, SCOPE), idempotency_key="key", ports=world.ports)
     assert (await good).created
 
 
 async def test_a_plan_tells_whether_there_is_a_registry() -> None:
     """A plan for nothing is new; one for something tells only what differs from it."""
     world = World()
-    new = await planning.preview(document("eastus"), SCOPE, Intent(ADA), ports=world.ports)
+    new = await planning.preview(document("eastus"), Intent(ADA, SCOPE), ports=world.ports)
     await world.put("eastus")
     await world.settle()
-    more = await planning.preview(document("eastus", "westus"), SCOPE, Intent(ADA), ports=world.ports)
-    same = await planning.preview(document("eastus"), SCOPE, Intent(ADA), ports=world.ports)
+    more = await planning.preview(document("eastus", "westus"), Intent(ADA, SCOPE), ports=world.ports)
+    same = await planning.preview(document("eastus"), Intent(ADA, SCOPE), ports=world.ports)
 
     assert (new.is_new, more.is_new, same.is_new) == (True, False, False)
     assert [change.path for change in more.changes] == ["replication_locations.westus"]
@@ -327,8 +330,8 @@ async def test_a_page_is_never_longer_than_asked_for() -> None:
     world = World()
     for number in range(8):
         await world.put("westus" if number % 3 == 0 else "eastus", name=f"R{number}")
-    first = await registries.list_page(Filter(location="eastus"), 3, None, caller=ADA, store=world.store)
-    rest = await registries.list_page(Filter(location="eastus"), 3, first.continuation, caller=ADA, store=world.store)
+    first = await registries.list_page(Filter(location="eastus"), 3, None, ASKING, ports=world.ports)
+    rest = await registries.list_page(Filter(location="eastus"), 3, first.continuation, ASKING, ports=world.ports)
 
     assert [registry.spec.name for registry in first.items] == ["R1", "R2", "R4"]
     assert [registry.spec.name for registry in rest.items] == ["R5", "R7"]

@@ -11,8 +11,9 @@ from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Caller
 from registry_api.service import history
 from registry_api.service.accepting import Intent
+from registry_api.service.authorizing import Inquiry
 from registry_api.service.ports import Commit, Conflict, Page
-from tests.service.world import ADA, World
+from tests.service.world import ADA, ASKING, SCOPE, World
 
 ELSEWHERE = Filter(subscription_id="sub", resource_group="another")
 GROUP = Filter(subscription_id="SUB", resource_group="GROUP")
@@ -32,7 +33,7 @@ async def pages(read: Callable[..., Awaitable[Page[Any]]], world: World, limit: 
     result: list[list[Any]] = []
     continuation = None
     while not result or continuation is not None:
-        page = await read("Demo1", limit, continuation, caller=ADA, store=world.store)
+        page = await read("Demo1", limit, continuation, ASKING, ports=world.ports)
         result.append([*page.items])
         continuation = page.continuation
     return result
@@ -78,7 +79,7 @@ async def test_only_who_may_see_a_registry_sees_its_past(read: Callable[..., Awa
     world = await eventful(0)
 
     async def of(name: str = "Demo1", caller: Caller = ADA, within: Filter = GROUP) -> Page[Any]:
-        return await read(name, 10, None, caller=caller, within=within, store=world.store)
+        return await read(name, 10, None, Inquiry(caller, SCOPE, within), ports=world.ports)
 
     assert (await of()).items
     missing = "RegistryNotFound", "name", "There is no registry named 'Demo1'."
@@ -87,25 +88,22 @@ async def test_only_who_may_see_a_registry_sees_its_past(read: Callable[..., Awa
     assert await refused(of(name="?")) == ("RegistryNotFound", "name", "There is no registry named '?'.")
 
 
-async def test_the_past_of_what_is_gone_is_told_in_every_scope() -> None:
-    """What a registry that is gone belonged to is not known any more; its past is told."""
+async def test_the_past_of_what_is_gone_is_told_in_its_scope() -> None:
+    """The past of a registry that is gone is told where it was, and where no scope is named; elsewhere it never was."""
     world = World()
     await world.put("eastus")
     await world.delete()
     await world.settle()
 
-    for within in (ELSEWHERE, Filter()):
-        page = await history.list_operations("Demo1", 10, None, caller=ADA, within=within, store=world.store)
+    for within in (GROUP, Filter()):
+        asking = Inquiry(ADA, SCOPE, within)
+        page = await history.list_operations("Demo1", 10, None, asking, ports=world.ports)
         assert len(page.items) == 2
-        rest = await history.list_operations(
-            "Demo1",
-            1,
-            (await history.list_operations("Demo1", 1, None, caller=ADA, store=world.store)).continuation,
-            caller=ADA,
-            within=within,
-            store=world.store,
-        )
+        first = await history.list_operations("Demo1", 1, None, asking, ports=world.ports)
+        rest = await history.list_operations("Demo1", 1, first.continuation, asking, ports=world.ports)
         assert [*rest.items] == [*page.items][1:]
+    missing = history.list_operations("Demo1", 10, None, Inquiry(ADA, SCOPE, ELSEWHERE), ports=world.ports)
+    assert (await refused(missing))[0] == "RegistryNotFound"
 
 
 @pytest.mark.parametrize("operation_id", ["demo1.ffff", "nonsense", "a?.1"])
@@ -115,7 +113,7 @@ async def test_an_operation_that_is_none_is_told(operation_id: str) -> None:
     told = "OperationNotFound", "id", f"There is no operation '{operation_id}'."
 
     assert await refused(world.operation(operation_id)) == told
-    assert await refused(history.cancel(operation_id, Intent(ADA), ports=world.ports)) == told
+    assert await refused(history.cancel(operation_id, Intent(ADA, SCOPE), ports=world.ports)) == told
 
 
 async def test_an_operation_belongs_to_its_tenant() -> None:
@@ -124,9 +122,11 @@ async def test_an_operation_belongs_to_its_tenant() -> None:
     operation = (await world.read()).operation
 
     assert await world.operation(operation.id) == operation
-    stranger = history.read_operation(operation.id, caller=STRANGER, store=world.store)
+    stranger = history.read_operation(operation.id, Inquiry(STRANGER, SCOPE), ports=world.ports)
     assert (await refused(stranger))[0] == "OperationNotFound"
-    assert (await refused(history.cancel(operation.id, Intent(STRANGER), ports=world.ports)))[0] == "OperationNotFound"
+    assert (await refused(history.cancel(operation.id, Intent(STRANGER, SCOPE), ports=world.ports)))[
+        0
+    ] == "OperationNotFound"
     assert not (await world.operation(operation.id)).is_terminal
 
 
@@ -134,15 +134,15 @@ async def test_what_has_ended_is_not_canceled() -> None:
     """An operation that was overtaken, or whose registry is gone, is returned as it ended."""
     world = await eventful(1)
     newest = (await world.read()).operation
-    page = await history.list_operations("Demo1", 10, None, caller=ADA, store=world.store)
+    page = await history.list_operations("Demo1", 10, None, ASKING, ports=world.ports)
     (overtaken,) = [operation for operation in page.items if operation.is_terminal]
 
-    assert await history.cancel(overtaken.id, Intent(ADA), ports=world.ports) == overtaken
+    assert await history.cancel(overtaken.id, Intent(ADA, SCOPE), ports=world.ports) == overtaken
     assert await world.operation(newest.id) == newest
     deletion = await world.delete()
     assert deletion is not None
     await world.settle()
-    gone = await history.cancel(deletion.operation.id, Intent(ADA), ports=world.ports)
+    gone = await history.cancel(deletion.operation.id, Intent(ADA, SCOPE), ports=world.ports)
     assert (gone.status, gone.kind) == ("Succeeded", "Delete")
 
 
@@ -150,10 +150,10 @@ async def test_a_cancellation_is_noted_with_its_origin() -> None:
     """The event of a cancellation says who asked for it, and from where."""
     world = await eventful(0)
     operation = (await world.read()).operation
-    intent = Intent(Caller(tenant="tenant", name="bob"), origin=Origin("request-2", "203.0.113.8"))
+    intent = Intent(Caller(tenant="tenant", name="bob"), SCOPE, origin=Origin("request-2", "203.0.113.8"))
     await history.cancel(operation.id, intent, ports=world.ports)
 
-    (event,) = (await history.list_events("Demo1", 1, None, caller=ADA, store=world.store)).items
+    (event,) = (await history.list_events("Demo1", 1, None, ASKING, ports=world.ports)).items
     assert (event.type.value, event.actor, event.request_id, event.address) == (
         "OperationCanceled",
         "bob",
@@ -178,7 +178,7 @@ async def test_a_cancellation_is_tried_again_while_others_are_faster(conflicts: 
         return await original(commit)
 
     world.store.commit = commit  # type: ignore[method-assign]
-    canceling = history.cancel(operation.id, Intent(ADA), ports=world.ports)
+    canceling = history.cancel(operation.id, Intent(ADA, SCOPE), ports=world.ports)
     if succeeds:
         assert (await canceling).status == "Canceled"
     else:

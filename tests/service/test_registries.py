@@ -17,7 +17,7 @@ from registry_api.service import history, planning, registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message, Page
 from registry_api.storage.memory import MemoryQueue
-from tests.service.world import ADA, SCOPE, World, document
+from tests.service.world import ADA, ASKING, SCOPE, World, document
 
 REGIONS = ["eastus", "eastus2", "westus", "northeurope", "japaneast"]
 OK, GONE, EXISTS = "ok", "RegistryNotFound", "RegistryAlreadyExists"
@@ -33,14 +33,14 @@ async def code_of(call: Any) -> str:
     return "ok"
 
 
-async def create(world: World, key: str | None = None, intent: Intent = Intent(ADA), **fields: Any) -> Outcome:  # noqa: B008 - immutable
+async def create(world: World, key: str | None = None, intent: Intent = Intent(ADA, SCOPE), **fields: Any) -> Outcome:  # noqa: B008 - immutable
     """Create a registry, perhaps with an idempotency key."""
-    return await registries.create(document("eastus", **fields), SCOPE, intent, idempotency_key=key, ports=world.ports)
+    return await registries.create(document("eastus", **fields), intent, idempotency_key=key, ports=world.ports)
 
 
 async def patch(world: World, merge: object, **intent: Any) -> Outcome:
     """Patch the registry."""
-    return await registries.patch("Demo1", merge, Intent(ADA, **intent), ports=world.ports)
+    return await registries.patch("Demo1", merge, Intent(ADA, SCOPE, **intent), ports=world.ports)
 
 
 async def test_patch_changes_only_what_it_names() -> None:
@@ -80,8 +80,8 @@ async def test_what_a_patch_leads_to_must_keep_the_rules(merge: object, expected
 async def test_validate_only_answers_and_does_nothing() -> None:
     """A request that is only to be validated is answered as the real one would be, and leaves no trace."""
     world = World()
-    intent = Intent(ADA, validate_only=True)
-    created = await registries.put(document("eastus"), SCOPE, intent, ports=world.ports)
+    intent = Intent(ADA, SCOPE, validate_only=True)
+    created = await registries.put(document("eastus"), intent, ports=world.ports)
     assert (created.created, created.changed, world.queue.messages()) == (True, True, [])
     with pytest.raises(Refusal):
         await world.read()
@@ -92,7 +92,7 @@ async def test_validate_only_answers_and_does_nothing() -> None:
     deleted = await registries.delete("Demo1", intent, ports=world.ports)
     assert deleted is not None
     assert deleted.state == "Deleting"
-    assert await code_of(registries.put(document("westus"), SCOPE, intent, ports=world.ports)) != OK
+    assert await code_of(registries.put(document("westus"), intent, ports=world.ports)) != OK
     assert await world.read() == before
 
 
@@ -121,7 +121,7 @@ async def test_an_idempotency_key_is_for_one_request() -> None:
 async def test_a_rehearsal_answers_for_its_key_and_does_not_use_it_up() -> None:
     """With validate_only, a key is answered as it would be: free, used for the same, or used for something else."""
     world = World()
-    rehearsal = Intent(ADA, validate_only=True)
+    rehearsal = Intent(ADA, SCOPE, validate_only=True)
 
     assert (await create(world, "key", intent=rehearsal, tags={"a": "b"})).created
     first = await create(world, "key")
@@ -166,8 +166,8 @@ async def test_revisions_tell_who_changed_what() -> None:
     await world.put("eastus", "westus", tags={"a": "2"})
     await world.put("eastus", tags={})
 
-    page = await history.list_revisions("Demo1", 2, None, caller=ADA, store=world.store)
-    rest = await history.list_revisions("Demo1", 2, page.continuation, caller=ADA, store=world.store)
+    page = await history.list_revisions("Demo1", 2, None, ASKING, ports=world.ports)
+    rest = await history.list_revisions("Demo1", 2, page.continuation, ASKING, ports=world.ports)
     items = [*page.items, *rest.items]
 
     assert [item.revision.generation for item in items] == [3, 2, 1]
@@ -188,10 +188,10 @@ async def test_operations_are_listed_from_the_newest() -> None:
     await world.delete()
     await world.settle()
 
-    page = await history.list_operations("Demo1", 10, None, caller=ADA, store=world.store)
+    page = await history.list_operations("Demo1", 10, None, ASKING, ports=world.ports)
 
     assert {operation.kind for operation in page.items} == {"Create", "Delete"}
-    assert await code_of(history.list_operations("Nobody", 10, None, caller=ADA, store=world.store)) == GONE
+    assert await code_of(history.list_operations("Nobody", 10, None, ASKING, ports=world.ports)) == GONE
 
 
 async def test_cancel_stops_what_is_under_way() -> None:
@@ -201,12 +201,12 @@ async def test_cancel_stops_what_is_under_way() -> None:
     world.clock.advance(1)
     await world.work_once()
 
-    ended = await history.cancel(operation.id, Intent(ADA), ports=world.ports)
+    ended = await history.cancel(operation.id, Intent(ADA, SCOPE), ports=world.ports)
     await world.settle()
 
     assert (ended.status, ended.error and ended.error.code) == ("Canceled", "OperationCanceled")
     assert (await world.read()).state == "Canceled"
-    assert await history.cancel(operation.id, Intent(ADA), ports=world.ports) == ended
+    assert await history.cancel(operation.id, Intent(ADA, SCOPE), ports=world.ports) == ended
     world.backend.looks = 0
     assert (await world.put("eastus", "westus")).changed
     await world.settle()
@@ -222,7 +222,7 @@ async def test_cancel_during_a_visit_is_not_overwritten() -> None:
 
     async def start_and_cancel(registry: Any, action: Any) -> None:
         await original(registry, action)
-        await history.cancel(operation.id, Intent(ADA), ports=world.ports)
+        await history.cancel(operation.id, Intent(ADA, SCOPE), ports=world.ports)
 
     world.backend.start = start_and_cancel  # type: ignore[method-assign]
     await world.work_once()
@@ -242,14 +242,14 @@ async def test_reconcile_tries_again_what_has_failed() -> None:
     await world.settle()
     world.backend.refuse = lambda _: None
 
-    started = await registries.retry("Demo1", Intent(ADA), ports=world.ports)
-    again = await registries.retry("Demo1", Intent(ADA), ports=world.ports)
+    started = await registries.retry("Demo1", Intent(ADA, SCOPE), ports=world.ports)
+    again = await registries.retry("Demo1", Intent(ADA, SCOPE), ports=world.ports)
     await world.settle()
 
     assert (started.operation.kind, again.operation.id) == ("Reconcile", started.operation.id)
     registry = await world.read()
     assert (registry.state, registry.generation) == ("Succeeded", 1)
-    assert await code_of(registries.retry("Nobody", Intent(ADA), ports=world.ports)) == GONE
+    assert await code_of(registries.retry("Nobody", Intent(ADA, SCOPE), ports=world.ports)) == GONE
 
 
 async def test_reconcile_mends_what_was_lost() -> None:
@@ -259,7 +259,7 @@ async def test_reconcile_mends_what_was_lost() -> None:
     await world.settle()
     world.backend.there.clear()
 
-    await registries.retry("Demo1", Intent(ADA), ports=world.ports)
+    await registries.retry("Demo1", Intent(ADA, SCOPE), ports=world.ports)
     await world.settle()
 
     assert len(world.backend.present) == 2
@@ -287,7 +287,7 @@ async def test_only_allowed_regions_may_be_added() -> None:
     allowed = frozenset({"eastus", "eastus2"})
 
     async def put(*regions: str) -> Outcome:
-        return await registries.put(document(*regions), SCOPE, Intent(ADA), allowed=allowed, ports=world.ports)
+        return await registries.put(document(*regions), Intent(ADA, SCOPE), allowed=allowed, ports=world.ports)
 
     assert await code_of(put("eastus", "westus", "eastus2")) == OK
     with pytest.raises(Refusal, match="allowed are eastus, eastus2") as caught:
@@ -305,7 +305,7 @@ async def test_filters_find_what_matches() -> None:
     found: list[Registry] = []
     continuation, pages = None, 0
     while pages == 0 or continuation is not None:
-        page = await registries.list_page(wanted, 2, continuation, caller=ADA, store=world.store)
+        page = await registries.list_page(wanted, 2, continuation, ASKING, ports=world.ports)
         assert len(page.items) <= 2
         found += page.items
         continuation, pages = page.continuation, pages + 1
@@ -327,9 +327,9 @@ async def test_a_page_costs_the_same_in_a_large_tenant() -> None:
         return await original(tenant, limit, continuation)
 
     world.store.list = counted  # type: ignore[method-assign]
-    rare = await registries.list_page(Filter(location="westus"), 5, None, caller=ADA, store=world.store)
+    rare = await registries.list_page(Filter(location="westus"), 5, None, ASKING, ports=world.ports)
     rare_calls, calls = calls, 0
-    full = await registries.list_page(Filter(), 5, None, caller=ADA, store=world.store)
+    full = await registries.list_page(Filter(), 5, None, ASKING, ports=world.ports)
 
     assert (len(rare.items), rare.continuation is not None, rare_calls) == (0, True, 4)
     assert (len(full.items), calls) == (5, 1)
@@ -368,11 +368,11 @@ async def test_after_an_apply_the_plan_is_empty(before: list[str], after: list[s
     await world.settle()
     wanted = document(before[0], *[region for region in after if region != before[0]])
 
-    planned = await planning.preview(wanted, SCOPE, Intent(ADA), ports=world.ports)
+    planned = await planning.preview(wanted, Intent(ADA, SCOPE), ports=world.ports)
     world.backend.calls.clear()
-    await registries.put(wanted, SCOPE, Intent(ADA), ports=world.ports)
+    await registries.put(wanted, Intent(ADA, SCOPE), ports=world.ports)
     await world.settle()
-    empty = await planning.preview(wanted, SCOPE, Intent(ADA), ports=world.ports)
+    empty = await planning.preview(wanted, Intent(ADA, SCOPE), ports=world.ports)
 
     told = {(action.verb, action.resource.kind.value, action.resource.region) for action in planned.actions}
     assert told == {(verb, str(kind), region) for verb, kind, region in world.backend.calls}
@@ -382,7 +382,7 @@ async def test_after_an_apply_the_plan_is_empty(before: list[str], after: list[s
 async def test_a_plan_of_something_new_makes_everything() -> None:
     """The plan for a registry that does not exist makes all of it, and writes nothing."""
     world = World()
-    preview = await planning.preview(document("eastus", "westus"), SCOPE, Intent(ADA), ports=world.ports)
+    preview = await planning.preview(document("eastus", "westus"), Intent(ADA, SCOPE), ports=world.ports)
 
     assert {(action.verb, action.resource.region) for action in preview.actions} == {
         ("Create", "eastus"),
@@ -399,7 +399,7 @@ async def test_a_plan_tells_what_speaks_against_it() -> None:
     await world.put("eastus")
 
     with pytest.raises(Refusal, match="PrimaryLocationImmutable"):
-        await planning.preview(document("westus"), SCOPE, Intent(ADA), ports=world.ports)
+        await planning.preview(document("westus"), Intent(ADA, SCOPE), ports=world.ports)
 
 
 @pytest.mark.parametrize("request_again", ["put", "delete", "retry"])
@@ -414,7 +414,7 @@ async def test_a_lost_message_is_sent_again_by_the_same_request(request_again: s
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
         "put": lambda: world.put("eastus"),
         "delete": world.delete,
-        "retry": lambda: registries.retry("Demo1", Intent(ADA), ports=world.ports),
+        "retry": lambda: registries.retry("Demo1", Intent(ADA, SCOPE), ports=world.ports),
     }
 
     await calls[request_again]()

@@ -14,7 +14,7 @@ from registry_api.service import history, resync
 from registry_api.service.ports import BackendError, Commit, StorageUnavailable
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
-from tests.service.world import ADA, INVISIBLE, World
+from tests.service.world import ASKING, INVISIBLE, World
 
 DEMO = RegistryKey("tenant", "demo1")
 
@@ -29,7 +29,7 @@ async def converged(*regions: str, **fields: Any) -> World:
 
 async def types_of_events(world: World) -> list[str]:
     """Return what happened to the registry, the oldest first."""
-    page = await history.list_events("Demo1", 100, None, caller=ADA, store=world.store)
+    page = await history.list_events("Demo1", 100, None, ASKING, ports=world.ports)
     return [event.type.value for event in reversed(page.items)]
 
 
@@ -236,14 +236,14 @@ async def test_what_was_kept_for_long_enough_is_removed() -> None:
     assert (await world.operation(first)).status == "Succeeded"
     world.clock.advance(120)
     await sweep()
-    page = await history.list_operations("Demo1", 100, None, caller=ADA, store=world.store)
+    page = await history.list_operations("Demo1", 100, None, ASKING, ports=world.ports)
     assert page.items == []
     events = len(await types_of_events(world))
     assert events == 8
     world.clock.advance(KEEP_EVENTS / timedelta(seconds=1))
     await sweep()
     assert (await types_of_events(world)) == []
-    revisions = await history.list_revisions("Demo1", 100, None, caller=ADA, store=world.store)
+    revisions = await history.list_revisions("Demo1", 100, None, ASKING, ports=world.ports)
     assert [item.revision.spec.description for item in revisions.items] == ["another life"]
     assert (await world.read()).state == "Succeeded"
 

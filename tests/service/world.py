@@ -6,19 +6,32 @@ from itertools import count
 from typing import Any
 
 from registry_api.domain.operation import Operation
+from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.plan import Action, Observation, Presence, Verb
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
+from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Resource
+from registry_api.domain.scope import Scope
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import history, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import BackendError, Message, Ports, Store
+from registry_api.service.authorizing import Inquiry
+from registry_api.service.ports import BackendError, Message, Ports, Roles, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.store import RegistryStore
 
 ADA = Caller(tenant="tenant", name="ada")
 SCOPE = Scope(subscription_id="sub", resource_group="group")
+ASKING = Inquiry(ADA, SCOPE)
 INVISIBLE = timedelta(minutes=10)  # what the Functions host takes
+
+
+class Owners:
+    """Everybody is Owner of everything."""
+
+    async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+        """Return what a caller may do."""
+        del caller, subscription_id
+        return Permissions([Grant(BUILT_IN["Owner"], "/")])
 
 
 class ManualClock:
@@ -115,33 +128,34 @@ def document(*regions: str, **fields: Any) -> Draft:
 class World:
     """The control plane and what it controls."""
 
-    def __init__(self, *, looks: int = 0, store: Store | None = None) -> None:
+    def __init__(self, *, looks: int = 0, store: Store | None = None, roles: Roles | None = None) -> None:
         self.clock = ManualClock()
         self.ids = CountingIds()
         self.store = store or RegistryStore(MemoryRows())
         self.queue = MemoryQueue(self.clock)
         self.backend = MemoryBackend(looks)
+        self.roles = roles or Owners()
 
     @property
     def ports(self) -> Ports:
         """Return what functions of the service need."""
-        return Ports(self.store, self.queue, self.clock, self.ids)
+        return Ports(self.store, self.queue, self.clock, self.ids, self.roles)
 
     async def put(self, *regions: str, caller: Caller = ADA, **fields: Any) -> Outcome:
         """Ask for a registry named Demo1 with these regions, the first one primary."""
-        return await registries.put(document(*regions, **fields), SCOPE, Intent(caller), ports=self.ports)
+        return await registries.put(document(*regions, **fields), Intent(caller, SCOPE), ports=self.ports)
 
     async def delete(self) -> Registry | None:
         """Ask for the registry to be gone."""
-        return await registries.delete("Demo1", Intent(ADA), ports=self.ports)
+        return await registries.delete("Demo1", Intent(ADA, SCOPE), ports=self.ports)
 
     async def read(self) -> Registry:
         """Read the registry."""
-        return await registries.read("Demo1", caller=ADA, store=self.store)
+        return await registries.read("Demo1", ASKING, ports=self.ports)
 
     async def operation(self, operation_id: str) -> Operation:
         """Read an operation."""
-        return await history.read_operation(operation_id, caller=ADA, store=self.store)
+        return await history.read_operation(operation_id, ASKING, ports=self.ports)
 
     async def visit(self, message: Message) -> None:
         """Do what the worker does with a message."""

@@ -12,6 +12,7 @@ from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.validation import examine
 from registry_api.service import history, registries
 from registry_api.service.accepting import Intent
+from registry_api.service.authorizing import Inquiry
 from registry_api.service.ports import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import REQUEST, Chaos, Trace
@@ -84,15 +85,15 @@ class Client:
         if if_absent:
             conditions = Conditions(if_none_match=frozenset({"*"}))
         request = Request("put", self._key(name), lambda _: wish, if_match=expected, if_absent=if_absent)
-        draft, intent = examine(_document(spelling, wish)), Intent(self._caller, conditions)
-        await self._ask(request, lambda: registries.put(draft, SCOPE, intent, ports=self._world.ports))
+        draft, intent = examine(_document(spelling, wish)), Intent(self._caller, SCOPE, conditions=conditions)
+        await self._ask(request, lambda: registries.put(draft, intent, ports=self._world.ports))
 
     async def _create(self) -> None:
         name, wish = self._name(), self._view()
         key = f"{self._caller.name} {self._requests}" if self._random.random() < 0.5 else None
         request = Request("create", self._key(name), lambda _: wish, idempotency_key=key)
-        draft, intent, ports = examine(_document(name, wish)), Intent(self._caller), self._world.ports
-        await self._ask(request, lambda: registries.create(draft, SCOPE, intent, idempotency_key=key, ports=ports))
+        draft, intent, ports = examine(_document(name, wish)), Intent(self._caller, SCOPE), self._world.ports
+        await self._ask(request, lambda: registries.create(draft, intent, idempotency_key=key, ports=ports))
 
     async def _patch(self) -> None:
         name, text = self._name(), f"text {self._random.randrange(4)}"
@@ -102,18 +103,18 @@ class Client:
             return None if before is None else View(View.of(before.spec).regions, text)
 
         request = Request("patch", self._key(name), wish, if_match=expected)
-        patch, intent = {"description": text}, Intent(self._caller, conditions)
+        patch, intent = {"description": text}, Intent(self._caller, SCOPE, conditions=conditions)
         await self._ask(request, lambda: registries.patch(name, patch, intent, ports=self._world.ports))
 
     async def _delete(self) -> None:
         name = self._name()
         conditions, expected = self._conditions(name)
         request = Request("delete", self._key(name), if_match=expected)
-        intent = Intent(self._caller, conditions)
+        intent = Intent(self._caller, SCOPE, conditions=conditions)
         await self._ask(request, lambda: registries.delete(name, intent, ports=self._world.ports))
 
     async def _reconcile(self) -> None:
-        name, intent = self._name(), Intent(self._caller)
+        name, intent = self._name(), Intent(self._caller, SCOPE)
         request = Request("reconcile", self._key(name))
         await self._ask(request, lambda: registries.retry(name, intent, ports=self._world.ports))
 
@@ -123,13 +124,15 @@ class Client:
         operation_id = self._random.choice(self._operations[-3:])
         key = RegistryKey.of(self._caller.tenant, operation_id.partition(".")[0])
         request = Request("cancel", key, operation_id=operation_id)
-        await self._ask(request, lambda: history.cancel(operation_id, Intent(self._caller), ports=self._world.ports))
+        await self._ask(
+            request, lambda: history.cancel(operation_id, Intent(self._caller, SCOPE), ports=self._world.ports)
+        )
 
     async def _read(self) -> None:
         name = self._name()
         request = Request("read", self._key(name))
-        store = self._world.ports.store
-        await self._ask(request, lambda: registries.read(name, caller=self._caller, store=store))
+        inquiry = Inquiry(self._caller, SCOPE)
+        await self._ask(request, lambda: registries.read(name, inquiry, ports=self._world.ports))
 
     async def _list(self) -> None:
         keys = [self._key(name) for name in self._weather.names]
@@ -140,7 +143,7 @@ class Client:
             with process(self._process_name()):
                 while True:
                     page = await registries.list_page(
-                        ALL, _PAGE, continuation, caller=self._caller, store=self._world.ports.store
+                        ALL, _PAGE, continuation, Inquiry(self._caller, SCOPE), ports=self._world.ports
                     )
                     found += page.items
                     continuation = page.continuation

@@ -9,7 +9,7 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind
 from registry_api.service import history, registries
 from registry_api.service.accepting import Intent, Outcome
-from tests.service.world import ADA, SCOPE, document
+from tests.service.world import ADA, ASKING, SCOPE, document
 from tests.simulation.cloud import Place, refused
 from tests.simulation.scenario import Scenario
 
@@ -20,7 +20,7 @@ def _put(world: Scenario, *regions: str, **fields: Any) -> Callable[[], Awaitabl
     wanted = document(*regions, **fields)
 
     async def put() -> Outcome:
-        outcome = await registries.put(wanted, SCOPE, Intent(ADA), ports=world.ports)
+        outcome = await registries.put(wanted, Intent(ADA, SCOPE), ports=world.ports)
         if outcome.registry.spec != wanted.spec:
             world.violations.append(f"what was put is {wanted.spec}, what was answered {outcome.registry.spec}")
         return outcome
@@ -29,17 +29,17 @@ def _put(world: Scenario, *regions: str, **fields: Any) -> Callable[[], Awaitabl
 
 
 def _delete(world: Scenario) -> Callable[[], Awaitable[Registry | None]]:
-    return lambda: registries.delete(_NAME, Intent(ADA), ports=world.ports)
+    return lambda: registries.delete(_NAME, Intent(ADA, SCOPE), ports=world.ports)
 
 
 def _reconcile(world: Scenario) -> Callable[[], Awaitable[Registry]]:
-    return lambda: registries.retry(_NAME, Intent(ADA), ports=world.ports)
+    return lambda: registries.retry(_NAME, Intent(ADA, SCOPE), ports=world.ports)
 
 
 def _cancel(world: Scenario) -> Callable[[], Awaitable[Operation]]:
     async def cancel() -> Operation:
-        newest = (await registries.read(_NAME, caller=ADA, store=world.ports.store)).operation
-        return await history.cancel(newest.id, Intent(ADA), ports=world.ports)
+        newest = (await registries.read(_NAME, ASKING, ports=world.ports)).operation
+        return await history.cancel(newest.id, Intent(ADA, SCOPE), ports=world.ports)
 
     return cancel
 
@@ -61,15 +61,15 @@ async def create(world: Scenario) -> None:
 async def create_once(world: Scenario) -> None:
     """A registry is made under an idempotency key."""
     world.arm()
-    wanted, intent = document("eastus"), Intent(ADA)
-    await world.ask(lambda: registries.create(wanted, SCOPE, intent, idempotency_key="key", ports=world.ports))
+    wanted, intent = document("eastus"), Intent(ADA, SCOPE)
+    await world.ask(lambda: registries.create(wanted, intent, idempotency_key="key", ports=world.ports))
     await world.settle()
 
 
 async def update(world: Scenario) -> None:
     """A registry gets another description, which changes nothing in the cloud."""
     await _existing(world, "eastus")
-    await world.ask(lambda: registries.patch(_NAME, {"description": "new"}, Intent(ADA), ports=world.ports))
+    await world.ask(lambda: registries.patch(_NAME, {"description": "new"}, Intent(ADA, SCOPE), ports=world.ports))
     await world.settle()
 
 

@@ -10,6 +10,7 @@ from registry_api.domain.registry import Caller, ProvisioningState
 from registry_api.service import registries, resync
 from registry_api.service.accepting import Intent
 from registry_api.service.ports import StorageUnavailable
+from tests.service.world import SCOPE
 from tests.simulation.chaos import Chaos, Trace
 from tests.simulation.clients import Client
 from tests.simulation.host import Host
@@ -177,7 +178,7 @@ class _Simulation:
         """Look at every registry again now that nothing fails, and return what is wrong then."""
         stored = [registry for key in self._world.journal.keys if (registry := self._world.journal.latest(key))]
         for registry in stored:
-            intent = Intent(Caller(tenant=registry.tenant, name="healer"))
+            intent = Intent(Caller(tenant=registry.tenant, name="healer"), SCOPE)
             with process("request healer"):
                 await registries.retry(registry.spec.name, intent, ports=self._world.ports)
         await self._rest()

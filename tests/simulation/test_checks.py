@@ -89,7 +89,7 @@ async def _world() -> tuple[Scenario, Model]:
     world = Scenario({}, Variant())
     for text in ("a", "b", "c"):
         draft = document("eastus", description=text)
-        await world.ask(lambda draft=draft: registries.put(draft, SCOPE, Intent(ADA), ports=world.ports))  # type: ignore[misc]
+        await world.ask(lambda draft=draft: registries.put(draft, Intent(ADA, SCOPE), ports=world.ports))  # type: ignore[misc]
     return world, Model(world.journal)
 
 

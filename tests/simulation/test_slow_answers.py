@@ -41,7 +41,7 @@ def interrupt(world: Scenario, where: str, interruptions: list[Interruption]) ->
 async def put(world: Scenario, *regions: str) -> None:
     """Ask for the registry with these regions."""
     wanted = document(*regions)
-    await world.ask(lambda: registries.put(wanted, SCOPE, Intent(ADA), ports=world.ports))
+    await world.ask(lambda: registries.put(wanted, Intent(ADA, SCOPE), ports=world.ports))
 
 
 async def test_a_slow_commit_strands_no_registry() -> None:
@@ -72,7 +72,7 @@ async def test_a_lease_that_is_answered_late_is_no_licence_to_work() -> None:
     async def slow(call: Call, perform: Perform) -> Any:
         answer = await perform()
         world.clock.advance(5)
-        await world.ask(lambda: registries.delete("Demo1", Intent(ADA), ports=world.ports))
+        await world.ask(lambda: registries.delete("Demo1", Intent(ADA, SCOPE), ports=world.ports))
         world.clock.advance(35)
         while world.due is not None and world.due <= world.clock.now():
             await world.work()

@@ -8,7 +8,7 @@ from registry_api.domain.registry import ProvisioningState, Registry, RegistryKe
 from registry_api.service import reconcile
 from registry_api.service.ports import Backend, Clock, Conflict, Message, Ports, StorageUnavailable, WorkQueue
 from registry_api.storage.rows import Rows
-from tests.service.world import CountingIds
+from tests.service.world import CountingIds, Owners
 from tests.simulation.boundaries import Call, Hook, guard
 from tests.simulation.cloud import Cloud, unreachable
 from tests.simulation.host import Host, HostQueue
@@ -46,7 +46,7 @@ class World:
         self.queue, self.poison = guard(queue, QUEUE, hook), guard(poison, POISON, hook)
         self.backend: Backend = guard(self.cloud, BACKEND, hook)
         self.rows: Rows = guard(rows, ROWS, hook)
-        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds())
+        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), Owners())
         self.truth = JournaledStore(rows)  # the same rows, which always answer
         self.poisoned: set[RegistryKey] = set()
         self.worker = Host(self.queue, self.poison, self.visit)

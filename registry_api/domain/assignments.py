@@ -1,0 +1,80 @@
+"""Who has which role where, and which roles there are besides the built-in ones: as the service's operator says it."""
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from registry_api.domain.permissions import BUILT_IN, Grant, Role
+
+_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
+
+ScopeId = Annotated[str, Field(pattern=rf"^(/|/subscriptions/[^/]+(/resourceGroups/{_GROUP}(/providers/.+)?)?)$")]
+"""Everything, a subscription, a resource group or a registry, as Azure writes its id."""
+
+
+class RoleDefinition(BaseModel):
+    """Actions that go together; `*` stands for any text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...] = ()
+
+
+class Assigned(BaseModel):
+    """A role over a scope; or, with `denies`, what no role may give there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str
+    scope: ScopeId
+    denies: bool = False
+
+
+class Assignment(Assigned):
+    """A role of a principal: a user, an application or a managed identity, by its object id."""
+
+    tenant: str
+    principal: str
+
+
+class RoleBook(BaseModel):
+    """All roles and assignments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    roles: Mapping[str, RoleDefinition] = {}
+    assignments: tuple[Assignment, ...] = ()
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for assignment in self.assignments:
+            self.check(assignment)
+        return self
+
+    def check(self, assigned: Assigned) -> None:
+        """Check that a role is known.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        if assigned.role not in {*BUILT_IN, *self.roles}:
+            known = ", ".join([*BUILT_IN, *self.roles])
+            raise ValueError(f"'{assigned.role}' is no role; there are {known}")
+
+    def with_assignments(self, assignments: Collection[Assignment]) -> Self:
+        """Return the same roles with more assignments."""
+        return self.model_copy(update={"assignments": (*self.assignments, *assignments)})
+
+    def grants_of(self, tenant: str, principal: str) -> list[Grant]:
+        """Return what is granted and denied to a principal of a tenant."""
+        return [
+            Grant(self._role(assignment.role), assignment.scope, assignment.denies)
+            for assignment in self.assignments
+            if (assignment.tenant.lower(), assignment.principal.lower()) == (tenant.lower(), principal.lower())
+        ]
+
+    def _role(self, name: str) -> Role:
+        defined = self.roles.get(name)
+        return Role(defined.actions, defined.not_actions) if defined else BUILT_IN[name]

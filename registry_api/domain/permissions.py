@@ -1,0 +1,88 @@
+"""What a caller may do where: grants and denials of actions over scopes, as Azure role-based access control has them.
+
+Source of the rules: learn.microsoft.com/azure/role-based-access-control (role-definitions, deny-assignments,
+scope-overview): permissions add up, are inherited by every scope below, and a denial wins over every grant.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+_PROVIDER = "Microsoft.MachineLearningServices/registries"
+
+
+class Action(StrEnum):
+    """What may be done with a registry, by the names that Azure's roles have for it."""
+
+    READ = f"{_PROVIDER}/read"
+    WRITE = f"{_PROVIDER}/write"
+    DELETE = f"{_PROVIDER}/delete"
+
+
+class Role(NamedTuple):
+    """Actions that go together. `*` stands for any text, `/` included; letters have no case."""
+
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...] = ()
+
+    def has(self, action: Action) -> bool:
+        """Tell whether an action belongs to it."""
+        return _matches(self.actions, action) and not _matches(self.not_actions, action)
+
+
+# learn.microsoft.com/azure/role-based-access-control/built-in-roles, as far as registries are concerned.
+BUILT_IN = {
+    "Owner": Role(("*",)),
+    "Contributor": Role(("*",), ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write")),
+    "Reader": Role(("*/read",)),
+}
+
+
+class Grant(NamedTuple):
+    """A role over a scope and everything below it; or, if it denies, what no role may give there."""
+
+    role: Role
+    scope: str
+    denies: bool = False
+
+    def covers(self, resource_id: str) -> bool:
+        """Tell whether a resource is at the scope or below it."""
+        scope = self.scope.rstrip("/").lower()
+        return resource_id.lower() == scope or resource_id.lower().startswith(f"{scope}/")
+
+    def is_below(self, resource_id: str) -> bool:
+        """Tell whether its scope is a part of a resource."""
+        return self.scope.lower().startswith(f"{resource_id.lower()}/")
+
+
+class Permissions:
+    """What one caller may do.
+
+    Args:
+        grants: Everything that is granted and denied to the caller where it may matter.
+    """
+
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        self._grants = tuple(grants)
+
+    def allow(self, action: Action, resource_id: str) -> bool:
+        """Tell whether the caller may act on a resource."""
+        decisive = [grant for grant in self._grants if grant.role.has(action) and grant.covers(resource_id)]
+        return bool(decisive) and not any(grant.denies for grant in decisive)
+
+    def allow_somewhere(self, action: Action, resource_id: str) -> bool:
+        """Tell whether the caller may act on a resource, or perhaps on something in it."""
+        return self.allow(action, resource_id) or any(
+            grant.role.has(action) and grant.is_below(resource_id) for grant in self._grants if not grant.denies
+        )
+
+
+def _matches(patterns: Iterable[str], action: Action) -> bool:
+    return any(_compiled(pattern).fullmatch(action) for pattern in patterns)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.IGNORECASE)

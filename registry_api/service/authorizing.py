@@ -1,0 +1,121 @@
+"""Whether a caller may do what it asks for: asked before it learns whether the registry is there.
+
+A registry that the caller may not read is as absent as one that never was: the answer is then the one for a registry
+that would be where the request says, or, if it says nothing, where the settings say.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from registry_api.domain.filters import ALL, Filter
+from registry_api.domain.permissions import Action
+from registry_api.domain.problems import Code, Refusal, quote, refuse
+from registry_api.domain.registry import Caller, Registry
+from registry_api.domain.scope import Scope
+from registry_api.service.ports import Roles, Stored
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Who asks, and about which part of its tenant."""
+
+    caller: Caller
+    scope: Scope  # where a registry that is not there would be
+    within: Filter = ALL  # the scope that the caller names; a registry outside of it is none
+
+
+async def see(stored: Stored | None, action: Action, name: str, inquiry: Inquiry, roles: Roles) -> Registry | None:
+    """Return what is stored under a name, if it is there for the caller, who may do what it asks for.
+
+    Raises:
+        Refusal: If the caller may not do it, neither there nor where the registry would be, or it cannot be told.
+    """
+    registry = stored.registry if stored else None
+    is_seen = await may_see(action, name, registry.scope if registry else None, inquiry, roles)
+    return registry if is_seen else None
+
+
+async def may_see(action: Action, name: str, there: Scope | None, inquiry: Inquiry, roles: Roles) -> bool:
+    """Tell whether something of a registry is there for the caller, who may do what it asks for.
+
+    Args:
+        action: What the caller asks for.
+        name: The registry's name.
+        there: Where the registry is or was; None if there is none.
+        inquiry: Who asks.
+        roles: What callers may do.
+
+    Raises:
+        Refusal: If the caller may not do it, neither there nor where the registry would be, or it cannot be told.
+    """
+    if there is not None and inquiry.within.covers(there):
+        if await may(action, name, there, inquiry, roles):
+            return True
+        if await may(Action.READ, name, there, inquiry, roles):
+            raise forbidden(action, there.id, inquiry.caller)
+    await authorize(action, name, inquiry, roles)
+    return False
+
+
+async def readable(
+    found: Iterable[T], place_of: Callable[[T], tuple[Scope, str]], inquiry: Inquiry, roles: Roles
+) -> list[T]:
+    """Return what the caller may read and asks about.
+
+    Args:
+        found: Registries, or what is kept of them.
+        place_of: Tells of which registry something is: its scope and its name.
+        inquiry: Who asks.
+        roles: What callers may do.
+
+    Raises:
+        Refusal: If it cannot be told what the caller may read.
+    """
+    shown = []
+    for item in found:
+        there, name = place_of(item)
+        if inquiry.within.covers(there) and await may(Action.READ, name, there, inquiry, roles):
+            shown.append(item)
+    return shown
+
+
+async def authorize(action: Action, name: str, inquiry: Inquiry, roles: Roles) -> None:
+    """Let the caller act where a registry of this name would be.
+
+    Raises:
+        Refusal: If it may not, or it cannot be told.
+    """
+    if not await may(action, name, inquiry.scope, inquiry, roles):
+        raise forbidden(action, inquiry.scope.id, inquiry.caller)
+
+
+async def may(action: Action, name: str, there: Scope, inquiry: Inquiry, roles: Roles) -> bool:
+    """Tell whether the caller may act on a registry."""
+    permissions = await roles.permissions_of(inquiry.caller, there.subscription_id)
+    return permissions.allow(action, there.registry_id(name))
+
+
+async def authorize_listing(inquiry: Inquiry, roles: Roles) -> None:
+    """Let the caller list what is within the scope that it names, if it may read anything there.
+
+    Raises:
+        Refusal: If it may not, or it cannot be told.
+    """
+    subscription = inquiry.within.subscription_id
+    if subscription is not None:
+        named = inquiry.scope.id if inquiry.within.resource_group else f"/subscriptions/{subscription}"
+        permissions = await roles.permissions_of(inquiry.caller, subscription)
+        if not permissions.allow_somewhere(Action.READ, named):
+            raise forbidden(Action.READ, named, inquiry.caller)
+
+
+def forbidden(action: Action, scope: str, caller: Caller) -> Refusal:
+    """Return the refusal of what the caller may not do."""
+    return refuse(
+        Code.AUTHORIZATION_FAILED,
+        f"{quote(caller.name)} may not perform action '{action}' over scope {quote(scope)}; a role that has the action "
+        "must be assigned there or above, and nothing may deny it.",
+    )

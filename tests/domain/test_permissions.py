@@ -1,0 +1,125 @@
+"""What roles allow, where, and what denies it."""
+
+import pytest
+from pydantic import ValidationError
+
+from registry_api.domain.assignments import RoleBook
+from registry_api.domain.permissions import BUILT_IN, Action, Grant, Permissions, Role
+
+GROUP = "/subscriptions/S1/resourceGroups/RG1"
+DEMO = f"{GROUP}/providers/Microsoft.MachineLearningServices/registries/Demo1"
+
+
+@pytest.mark.parametrize(
+    ("role", "actions"),
+    [
+        (BUILT_IN["Owner"], "read write delete"),
+        (BUILT_IN["Contributor"], "read write delete"),
+        (BUILT_IN["Reader"], "read"),
+        (Role(("microsoft.machinelearningservices/REGISTRIES/write",)), "write"),
+        (Role(("Microsoft.MachineLearningServices/*",), ("*/delete",)), "read write"),
+        (Role(("Microsoft.MachineLearningServices/registries/assets/*",)), ""),
+        (Role(("Microsoft.MachineLearningServices/registries",)), ""),
+        (Role(("Microsoft.MachineLearningServices/registries/read ",)), ""),
+        (Role(("Microsoft.MachineLearningServices.registries.read",)), ""),
+        (Role(("*/registries/*",), ("*",)), ""),
+        (Role(()), ""),
+    ],
+)
+def test_a_role_has_the_actions_that_it_names(role: Role, actions: str) -> None:
+    """A star stands for any text, slashes included; what is taken away is not there; letters have no case."""
+    assert [action.value.rpartition("/")[2] for action in Action if role.has(action)] == actions.split()
+
+
+@pytest.mark.parametrize(
+    ("scope", "covers"),
+    [
+        ("/", True),
+        ("/subscriptions/S1", True),
+        ("/SUBSCRIPTIONS/s1/", True),
+        (GROUP, True),
+        (GROUP.lower(), True),
+        (DEMO, True),
+        (f"{DEMO}x", False),
+        (DEMO[:-1], False),
+        (f"{GROUP}0", False),
+        (GROUP[:-1], False),
+        ("/subscriptions/S", False),
+        ("/subscriptions/S2", False),
+        (f"{DEMO}/models/m", False),
+    ],
+)
+def test_a_scope_covers_what_is_at_it_and_below(scope: str, covers: bool) -> None:  # noqa: FBT001 - the expected answer
+    """Scopes are whole parts of a path: a name that merely begins alike is another one."""
+    for action in Action:
+        assert Permissions([Grant(BUILT_IN["Owner"], scope)]).allow(action, DEMO) is covers
+
+
+def test_permissions_add_up_and_a_denial_wins() -> None:
+    """What one role takes away another may give; what is denied above or at a scope nobody gives, in any order."""
+    reader, writer = Grant(BUILT_IN["Reader"], "/subscriptions/S1"), Grant(Role(("*/write",), ("*/read",)), GROUP)
+    denial = Grant(Role(("*/registries/write",)), "/subscriptions/S1", denies=True)
+
+    assert [Permissions([reader, writer]).allow(action, DEMO) for action in Action] == [True, True, False]
+    for grants in ([reader, writer, denial], [denial, writer, reader]):
+        assert [Permissions(grants).allow(action, DEMO) for action in Action] == [True, False, False]
+    elsewhere = Grant(denial.role, f"{GROUP}2", denies=True)
+    assert Permissions([writer, elsewhere]).allow(Action.WRITE, DEMO)
+
+
+def test_nothing_is_allowed_without_a_grant() -> None:
+    """Who has no role may do nothing; a denial gives nothing."""
+    assert not Permissions([]).allow(Action.READ, DEMO)
+    assert not Permissions([Grant(Role(("*/write",)), "/", denies=True)]).allow(Action.READ, DEMO)
+
+
+def test_whoever_may_read_a_part_may_list_the_whole() -> None:
+    """A role over one registry is reason enough to list its group and subscription, and no others."""
+    permissions = Permissions([Grant(BUILT_IN["Reader"], DEMO)])
+
+    assert permissions.allow_somewhere(Action.READ, GROUP.upper())
+    assert permissions.allow_somewhere(Action.READ, "/subscriptions/S1")
+    assert permissions.allow_somewhere(Action.READ, DEMO)
+    assert not permissions.allow_somewhere(Action.READ, f"{GROUP}2")
+    assert not permissions.allow_somewhere(Action.WRITE, GROUP)
+    assert not Permissions([Grant(BUILT_IN["Owner"], DEMO, denies=True)]).allow_somewhere(Action.READ, GROUP)
+
+
+def test_a_book_tells_what_a_principal_of_a_tenant_has() -> None:
+    """Assignments are by tenant and principal, whatever their case; a custom role may take a built-in one's name."""
+    book = RoleBook.model_validate(
+        {
+            "roles": {"Operator": {"actions": ["*/write"], "not_actions": ["*/delete"]}, "Reader": {"actions": []}},
+            "assignments": [
+                {"tenant": "T1", "principal": "Ada", "role": "Operator", "scope": GROUP},
+                {"tenant": "t1", "principal": "ada", "role": "Owner", "scope": "/subscriptions/S1", "denies": True},
+                {"tenant": "t2", "principal": "ada", "role": "Owner", "scope": "/"},
+                {"tenant": "t1", "principal": "eve", "role": "Reader", "scope": "/"},
+            ],
+        }
+    )
+
+    assert book.grants_of("t1", "ADA") == [
+        Grant(Role(("*/write",), ("*/delete",)), GROUP),
+        Grant(BUILT_IN["Owner"], "/subscriptions/S1", denies=True),
+    ]
+    assert book.grants_of("t1", "eve") == [Grant(Role(()), "/")]
+    assert book.grants_of("t3", "ada") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"role": "Ruler"}, "'Ruler' is no role; there are Owner, Contributor, Reader"),
+        ({"scope": "subscriptions/S1"}, "scope"),
+        ({"scope": "/subscriptions/S1/RG1"}, "scope"),
+        ({"scope": ""}, "scope"),
+        ({"principle": "ada"}, "principle"),
+    ],
+)
+def test_a_book_has_only_what_has_a_meaning(wrong: dict[str, str], told: str) -> None:
+    """An unknown role, a scope that is none or a misspelt field is told, not overlooked."""
+    assignment = {"tenant": "t1", "principal": "ada", "role": "Owner", "scope": "/", **wrong}
+
+    with pytest.raises(ValidationError, match=told):
+        RoleBook.model_validate({"assignments": [assignment]})

@@ -1,0 +1,233 @@
+"""What callers may do: actor by actor, action by action, place by place; and that nothing else is told."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from registry_api.domain.filters import ALL, Filter
+from registry_api.domain.permissions import Action, Permissions
+from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.registry import Caller
+from registry_api.domain.scope import Scope
+from registry_api.domain.validation import examine
+from registry_api.service import history, planning, registries
+from registry_api.service.accepting import Intent
+from registry_api.service.authorizing import Inquiry
+from tests.service.actors import ACTORS, BESIDE, HERE, PLACES, ROLES, ROOT, STRANGER, caller
+from tests.service.world import World
+
+Verb = Callable[[World, str, Inquiry], Awaitable[Any]]
+_NUMBER = re.compile(r"(?<=\*\.)[0-9a-f]+")
+PLACE_OF = {name: scope for name, (scope, _) in PLACES.items()}
+
+
+def _document(name: str) -> Any:
+    return examine({"name": name, "location": "eastus", "description": "new"})
+
+
+def _intent(inquiry: Inquiry) -> Intent:
+    return Intent(inquiry.caller, inquiry.scope, inquiry.within)
+
+
+async def _operation_of(world: World, name: str) -> str:
+    stored = await registries.read(name, Inquiry(ROOT, HERE), ports=world.ports) if name in PLACES else None
+    return stored.operation.id if stored else f"{name.lower()}.1"
+
+
+async def _cancel(world: World, name: str, inquiry: Inquiry) -> Any:
+    return await history.cancel(await _operation_of(world, name), _intent(inquiry), ports=world.ports)
+
+
+async def _read_operation(world: World, name: str, inquiry: Inquiry) -> Any:
+    return await history.read_operation(await _operation_of(world, name), inquiry, ports=world.ports)
+
+
+VERBS: dict[str, tuple[Action, Verb]] = {
+    "read": (Action.READ, lambda w, name, who: registries.read(name, who, ports=w.ports)),
+    "revisions": (Action.READ, lambda w, name, who: history.list_revisions(name, 9, None, who, ports=w.ports)),
+    "operations": (Action.READ, lambda w, name, who: history.list_operations(name, 9, None, who, ports=w.ports)),
+    "events": (Action.READ, lambda w, name, who: history.list_events(name, 9, None, who, ports=w.ports)),
+    "operation": (Action.READ, _read_operation),
+    "plan": (Action.READ, lambda w, name, who: planning.preview(_document(name), _intent(who), ports=w.ports)),
+    "put": (Action.WRITE, lambda w, name, who: registries.put(_document(name), _intent(who), ports=w.ports)),
+    "patch": (
+        Action.WRITE,
+        lambda w, name, who: registries.patch(name, {"description": "new"}, _intent(who), ports=w.ports),
+    ),
+    "reconcile": (Action.WRITE, lambda w, name, who: registries.retry(name, _intent(who), ports=w.ports)),
+    "cancel": (Action.WRITE, _cancel),
+    "delete": (Action.DELETE, lambda w, name, who: registries.delete(name, _intent(who), ports=w.ports)),
+}
+"""Everything that is done to one registry, and the action that it takes."""
+
+
+async def world_of_registries() -> World:
+    """Return a control plane with one registry in each place."""
+    world = World(roles=ROLES)
+    for name, scope in PLACE_OF.items():
+        await registries.put(examine({"name": name, "location": "eastus"}), Intent(ROOT, scope), ports=world.ports)
+    return world
+
+
+async def answer(call: Awaitable[Any], *, without: str = "?") -> tuple[str, str]:
+    """Return code and message of a refusal, or that there is none; names of registries and operations are left out."""
+    try:
+        await call
+    except Refusal as refusal:
+        message = _NUMBER.sub("*", refusal.problems[0].message.lower().replace(without.lower(), "*"))
+        return refusal.problems[0].code.value, message
+    return "ok", ""
+
+
+def scoped(who: Caller, scope: Scope) -> Inquiry:
+    """Return an inquiry that names a scope."""
+    return Inquiry(who, scope, Filter(subscription_id=scope.subscription_id, resource_group=scope.resource_group))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("actor", ACTORS)
+async def test_everybody_may_do_just_what_its_roles_say(actor: str, verb: str) -> None:
+    """Whether the scope is named or not, each actor may do in each place exactly what the table says."""
+    action, call = VERBS[verb]
+    for name, may in zip(PLACES, ACTORS[actor].may, strict=True):
+        word = action.value.rpartition("/")[2]
+        for inquiry in (scoped(caller(actor), PLACE_OF[name]), Inquiry(caller(actor), PLACE_OF[name])):
+            code, _ = await answer(call(await world_of_registries(), name, inquiry))
+            assert code == ("ok" if word in may.split(", ") else "AuthorizationFailed")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("who", [*map(caller, ACTORS), STRANGER], ids=lambda who: who.name)
+async def test_what_one_may_not_read_is_as_absent_as_what_never_was(who: Caller, verb: str) -> None:
+    """Word for word the answer is the same, but for the name of a new registry that is taken by one out of sight."""
+    action, call = VERBS[verb]
+    for name, place in PLACE_OF.items():
+        permissions = await ROLES.permissions_of(who, place.subscription_id)
+        is_seen = who.tenant == ROOT.tenant and permissions.allow(Action.READ, place.registry_id(name))
+        if is_seen or permissions.allow(action, place.registry_id(name)):
+            continue
+        for inquiry in (Inquiry(who, HERE), Inquiry(who, BESIDE), scoped(who, place), scoped(who, BESIDE)):
+            seen = await answer(call(await world_of_registries(), name, inquiry), without=name)
+            never = await answer(call(await world_of_registries(), "Never1", inquiry), without="Never1")
+            if verb in {"put", "plan"} and never[0] == "ok" and who.tenant == ROOT.tenant:
+                assert seen[0] == "RegistryNameTaken"
+            else:
+                assert seen == never
+
+
+async def test_a_refusal_names_action_and_scope() -> None:
+    """Who may read but not change a registry is told where the role is missing."""
+    world = await world_of_registries()
+    call = registries.patch("Demo1", {}, Intent(caller("reader"), BESIDE), ports=world.ports)
+
+    with pytest.raises(Refusal) as refused:
+        await call
+    assert str(refused.value) == (
+        "AuthorizationFailed: 'reader' may not perform action 'Microsoft.MachineLearningServices/registries/write' "
+        "over scope '/subscriptions/s1/resourceGroups/ml'; a role that has the action must be assigned there or "
+        "above, and nothing may deny it."
+    )
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+async def test_a_list_shows_what_one_may_read(actor: str) -> None:
+    """Everything that the actor may read is in its list, page by page, and nothing else."""
+    world = await world_of_registries()
+    found: list[str] = []
+    continuation = None
+    for _ in range(9):
+        inquiry = Inquiry(caller(actor), HERE)
+        page = await registries.list_page(ALL, 1, continuation, inquiry, ports=world.ports)
+        found += [registry.spec.name for registry in page.items]
+        continuation = page.continuation
+        if continuation is None:
+            break
+
+    assert found == [name for name, may in zip(PLACES, ACTORS[actor].may, strict=True) if "read" in may]
+
+
+@pytest.mark.parametrize(
+    ("actor", "scope", "expected"),
+    [
+        ("keeper", HERE, ["Demo1"]),
+        ("keeper", BESIDE, "AuthorizationFailed"),
+        ("reader", HERE, ["Demo1", "Demo2"]),
+        ("reader", BESIDE, ["Demo3"]),
+        ("cleaner", HERE, "AuthorizationFailed"),
+        ("nobody", HERE, "AuthorizationFailed"),
+        ("banned", HERE, "AuthorizationFailed"),
+    ],
+)
+async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
+    actor: str, scope: Scope, expected: list[str] | str
+) -> None:
+    """Who may read nothing in the scope that it names is told so; a subscription may be named alone."""
+    world = await world_of_registries()
+    inquiry = scoped(caller(actor), scope)
+    listing = registries.list_page(inquiry.within, 9, None, inquiry, ports=world.ports)
+
+    if isinstance(expected, str):
+        assert (await answer(listing))[0] == expected
+    else:
+        assert [registry.spec.name for registry in (await listing).items] == expected
+
+
+async def test_a_subscription_is_listed_alone() -> None:
+    """A subscription without a group is a scope, too."""
+    world, within = await world_of_registries(), Filter(subscription_id="s1")
+    page = await registries.list_page(within, 9, None, Inquiry(caller("reader"), HERE, within), ports=world.ports)
+    refused = registries.list_page(within, 9, None, Inquiry(caller("nobody"), HERE, within), ports=world.ports)
+
+    assert [registry.spec.name for registry in page.items] == ["Demo1", "Demo2", "Demo3"]
+    with pytest.raises(Refusal, match="over scope '/subscriptions/s1';"):
+        await refused
+
+
+async def test_the_past_is_told_registry_by_registry() -> None:
+    """Of a name that belonged to two registries, one after the other, each caller sees what it may read."""
+    world = await world_of_registries()
+    await registries.delete("Demo3", Intent(ROOT, BESIDE), ports=world.ports)
+    await world.settle()
+    await registries.put(examine({"name": "Demo3", "location": "eastus"}), Intent(ROOT, HERE), ports=world.ports)
+    await world.settle()
+
+    async def scopes(actor: str) -> set[Scope]:
+        page = await history.list_events("Demo3", 50, None, Inquiry(caller(actor), HERE), ports=world.ports)
+        return {event.scope for event in page.items}
+
+    assert await scopes("reader") == {HERE, BESIDE}
+    assert await scopes("contributor") == {HERE}
+
+
+async def test_a_key_is_not_used_up_by_who_may_not_create() -> None:
+    """A creation under an idempotency key is refused before the key is looked at, and what it led to is not told."""
+    world = World(roles=ROLES)
+
+    async def create(scope: Scope) -> Any:
+        intent = Intent(caller("contributor"), scope)
+        return await registries.create(_document("New1"), intent, idempotency_key="key", ports=world.ports)
+
+    assert (await answer(create(BESIDE)))[0] == "AuthorizationFailed"
+    assert (await create(HERE)).created
+
+
+async def test_nobody_may_do_anything_while_roles_cannot_be_told() -> None:
+    """If what callers may do cannot be found out, nothing is read, changed or listed."""
+
+    class Away:
+        async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+            del caller, subscription_id
+            raise refuse(Code.AUTHORIZATION_UNAVAILABLE, "away")
+
+    world = await world_of_registries()
+    before = await registries.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports)
+    world.roles = Away()
+    for _, call in VERBS.values():
+        with pytest.raises(Refusal, match="AuthorizationUnavailable"):
+            await call(world, "Never1", Inquiry(ROOT, HERE))
+    with pytest.raises(Refusal, match="AuthorizationUnavailable"):
+        await registries.list_page(ALL, 9, None, Inquiry(ROOT, HERE), ports=world.ports)
+    world.roles = ROLES
+    assert await registries.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports) == before
