@@ -31,6 +31,9 @@ class Origin(NamedTuple):
 NOWHERE = Origin()
 
 
+GONE = "Deleted"  # the state of a registry that is not there any more
+
+
 class Event(BaseModel):
     """One thing that happened. `sequence` counts from 1 without gaps in the life of one registry."""
 
@@ -48,6 +51,9 @@ class Event(BaseModel):
     request_id: str | None = None
     address: str | None = None
     message: str | None = None
+    registry: str | None = None  # its Azure resource id
+    state: str | None = None  # of the registry then
+    subscribers: tuple[str, ...] = ()  # who is to be told
 
 
 _ENDS = {
@@ -65,6 +71,7 @@ def events_of(
     by: Caller,
     now: datetime,
     origin: Origin,
+    is_gone: bool = False,
 ) -> Iterator[Event]:
     """Yield what happens when one state of a registry takes the place of another.
 
@@ -75,6 +82,7 @@ def events_of(
         by: Who makes it so.
         now: The time.
         origin: Where the request came from, if it was one.
+        is_gone: Whether the registry is not there any more.
     """
     for sequence, (kind, operation, message) in enumerate(_happened(before, after, operations), after.events + 1):
         yield Event(
@@ -90,6 +98,8 @@ def events_of(
             request_id=origin.request_id,
             address=origin.address,
             message=message,
+            registry=after.id,
+            state=GONE if is_gone else after.state,
         )
 
 

@@ -12,6 +12,7 @@ from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Visit
+from registry_api.service import announcing
 from registry_api.service.announcing import announce
 from registry_api.service.ports import Conflict, Ports, Replay
 from registry_api.service.recording import commit_of
@@ -85,7 +86,7 @@ async def change(
             return outcome
         await announce(ports.queue, commit.registry or outcome.registry, now)
         with suppress(Conflict):
-            await ports.store.commit(commit)
+            await announcing.commit(commit, ports)
             return outcome
     raise refuse(
         Code.CONCURRENT_CHANGES,

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from registry_api.domain import lifecycle
 from registry_api.domain.changes import Change, changes
+from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.names import is_registry_name
@@ -14,6 +15,7 @@ from registry_api.domain.problems import Code, quote, refuse
 from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.service import registries
 from registry_api.service.accepting import Intent
+from registry_api.service.announcing import commit
 from registry_api.service.ports import Conflict, Page, Ports, Revision, Store
 from registry_api.service.recording import commit_of
 
@@ -62,7 +64,7 @@ async def cancel(operation_id: str, intent: Intent, *, ports: Ports) -> Operatio
         now = ports.clock.now()
         canceled = lifecycle.cancel(stored.registry, caller, now)
         try:
-            await ports.store.commit(commit_of(stored, canceled, caller, now, intent.origin))
+            await commit(commit_of(stored, canceled, caller, now, intent.origin), ports)
         except Conflict:
             continue
         return canceled.operation
@@ -91,6 +93,18 @@ async def list_events(
         ValueError: If the continuation is not one that an earlier page gave.
     """
     return await _list(store.list_events, name, limit, continuation, caller=caller, within=within, store=store)
+
+
+async def list_undelivered(
+    name: str, limit: int, continuation: str | None, *, caller: Caller, within: Filter = ALL, store: Store
+) -> Page[Undelivered]:
+    """Return what subscribers were not told of a registry, and will not be, the newest first.
+
+    Raises:
+        Refusal: If the caller's tenant has no registry of this name, and there is nothing of one that it had.
+        ValueError: If the continuation is not one that an earlier page gave.
+    """
+    return await _list(store.list_undelivered, name, limit, continuation, caller=caller, within=within, store=store)
 
 
 async def list_revisions(

@@ -1,0 +1,489 @@
+"""What subscribers are told: everything that is for them, in its order, and again until they take it."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from registry_api.domain.delivery import GIVE_UP_AFTER, DeliveryFailure, Undelivered
+from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.registry import RegistryKey
+from registry_api.domain.resources import Failure, FailureKind
+from registry_api.service import delivering, history
+from registry_api.service.accepting import Intent
+from registry_api.service.ports import BackendError, Conflict, Notice, StorageUnavailable
+from registry_api.storage.memory import MemoryQueue
+from registry_api.storage.outbox import RegistryOutbox
+from tests.courier import subscriber
+from tests.service.world import ADA, INVISIBLE, World
+
+DEMO = RegistryKey("tenant", "demo1")
+CREATED, UPDATED, DELETED = "registry.created", "registry.updated", "registry.deleted"
+PROVISIONED, FAILED, DRIFTED = "registry.provisioned", "registry.failed", "registry.drifted"
+BUSY = DeliveryFailure(cause="It answered 500.")
+HOUR = 3600
+
+
+def listening(*subscribers: Any) -> World:
+    """Return a world with these subscribers, or one that is told everything."""
+    world = World()
+    world.subscribers = subscribers or (subscriber(),)
+    return world
+
+
+async def undelivered(world: World) -> list[Undelivered]:
+    """Return the dead letters, the newest first."""
+    page = await history.list_undelivered("Demo1", 100, None, caller=ADA, store=world.store)
+    return list(page.items)
+
+
+async def outstanding(world: World) -> list[int]:
+    """Return up to which event everything that is in the outbox goes."""
+    return [kept.record.through for kept in (await RegistryOutbox(world.rows).walk(100, None)).items]
+
+
+async def test_a_life_is_told_in_its_order() -> None:
+    """Creation, success, change and end are told one after the other, and nothing is left to tell."""
+    world = listening()
+    await world.put("eastus")
+    await world.settle()
+    await world.put("eastus", description="another")
+    await world.settle()
+    await world.delete()
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED, DELETED]
+    assert await outstanding(world) == []
+
+
+async def test_what_is_told_is_harmless_and_enough() -> None:
+    """A CloudEvent tells which registry, what, by whom and by which operation, and nothing of the document."""
+    world = listening()
+    registry = (await world.put("eastus", description="a secret", tags={"a": "canary"})).registry
+    await world.settle()
+    created, provisioned = world.courier.events()
+
+    assert created == {
+        "specversion": "1.0",
+        "id": f"{registry.incarnation.replace('.', '-')}-1",
+        "source": "/subscriptions/sub/resourceGroups/group/providers/Microsoft.MachineLearningServices/registries/Demo1",
+        "type": CREATED,
+        "subject": "Demo1",
+        "time": "2026-01-01T00:00:00Z",
+        "datacontenttype": "application/json",
+        "sequence": "0000000001",
+        "data": {
+            "name": "Demo1",
+            "id": registry.id,
+            "incarnation": registry.incarnation,
+            "generation": 1,
+            "provisioning_state": "Accepted",
+            "operation": registry.operation.id,
+            "operation_kind": "Create",
+            "actor": "ada",
+            "actor_type": "User",
+            "message": None,
+        },
+    }
+    assert (provisioned["data"]["provisioning_state"], provisioned["data"]["actor"]) == ("Succeeded", "registry-api")
+    letters = world.courier.taken["inventory"]
+    assert [letter.id for letter in letters] == [created["id"], provisioned["id"]]
+    assert all("." not in letter.id for letter in letters)
+
+
+async def test_a_failure_tells_its_cause() -> None:
+    """What has failed is told with the reason that the operation tells."""
+    world = listening()
+    refusal = Failure(code="Forbidden", message="Not allowed.", kind=FailureKind.BLOCKED)
+    world.backend.refuse = lambda _: BackendError(refusal)
+    await world.put("eastus")
+    await world.settle()
+
+    failed = world.courier.events()[-1]
+    assert (failed["type"], failed["data"]["message"], failed["data"]["provisioning_state"]) == (
+        FAILED,
+        "Not allowed.",
+        "Failed",
+    )
+
+
+async def test_drift_and_its_repair_are_told() -> None:
+    """What the resync finds is told like everything else."""
+    world = listening()
+    await world.put("eastus")
+    await world.settle()
+    world.backend.lose("eastus")
+    world.clock.advance(CHECK_INTERVAL / timedelta(seconds=1))
+    await world.tick()
+    await world.settle()
+
+    assert world.courier.types()[2:] == [DRIFTED, PROVISIONED]
+
+
+async def test_what_was_canceled_or_superseded_is_not_told() -> None:
+    """Somebody has asked for it: the request that took its place is told, a cancellation is not."""
+    world = listening()
+    await world.put("eastus")
+    operation = (await world.put("eastus", "westus")).registry.operation
+    await history.cancel(operation.id, Intent(ADA), ports=world.ports)
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, UPDATED]
+    assert await outstanding(world) == []
+
+
+async def test_without_subscribers_nothing_is_announced() -> None:
+    """Who has none pays nothing: no notice, no row; neither for what no subscriber is told of, nor of another tenant."""
+    for subscribers in ((), (subscriber("x", "tenant", DRIFTED),), (subscriber("x", "another"),)):
+        world = World()
+        world.subscribers = subscribers
+        await world.put("eastus")
+        await world.settle()
+        assert (world.notices.messages(), await outstanding(world), world.courier.tried) == ([], [], {})
+        events = await history.list_events("Demo1", 10, None, caller=ADA, store=world.store)
+        assert {event.subscribers for event in events.items} == {()}
+
+
+async def test_everybody_is_told_what_is_theirs() -> None:
+    """Subscribers get the types that they ask for, of their tenant."""
+    world = listening(subscriber(), subscriber("ends", "tenant", PROVISIONED, DELETED), subscriber("b", "another"))
+    await world.put("eastus")
+    await world.settle()
+    await world.delete()
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, PROVISIONED, DELETED]
+    assert world.courier.types("ends") == [PROVISIONED, DELETED]
+    assert "b" not in world.courier.tried
+
+
+async def test_a_new_subscriber_is_told_what_happens_from_then_on() -> None:
+    """It gets nothing that happened before anybody knew of it."""
+    world = listening()
+    await world.put("eastus")
+    await world.settle()
+    world.subscribers = (subscriber(), subscriber("newcomer"))
+    await world.put("eastus", description="another")
+    await world.settle()
+
+    assert world.courier.types("newcomer") == [UPDATED, PROVISIONED]
+
+
+async def test_a_subscriber_that_was_removed_is_told_nothing() -> None:
+    """What was for it only is no longer outstanding."""
+    world = listening(subscriber("gone"))
+    await world.put("eastus")
+    world.subscribers = (subscriber(),)
+    await world.settle()
+
+    assert (world.courier.tried["gone"], world.courier.types()) == ([], [PROVISIONED])
+    assert await outstanding(world) == []
+
+
+async def test_what_is_refused_comes_again_and_holds_back_what_follows() -> None:
+    """The same event comes again, with the same id and a newer time, until it is taken; the order stays."""
+    world = listening()
+    refused: list[str] = []
+
+    def trouble(_: object, letter: Any) -> DeliveryFailure | None:
+        refused.append(letter.id)
+        return BUSY if len(refused) <= 3 else None
+
+    world.courier.trouble = trouble
+    await world.put("eastus")
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, PROVISIONED]
+    tried = world.courier.tried["inventory"]
+    assert [letter.id for letter in tried[:4]] == [tried[0].id] * 4
+    pauses = [(after.time - before.time).total_seconds() for before, after in zip(tried, tried[1:4], strict=False)]
+    assert all(low <= pause <= low * 1.25 + 1 for low, pause in zip((5, 10, 20), pauses, strict=True)), pauses
+
+
+async def test_a_subscriber_that_is_away_does_not_hold_back_the_others() -> None:
+    """Each has its own way, however long one is away."""
+    world = listening(subscriber("away"), subscriber())
+    world.courier.trouble = lambda to, _: BUSY if to.name == "away" else None
+    await world.put("eastus")
+    for _ in range(60):
+        world.clock.advance(1)
+        while await world.work_once() or await world.notify_once():
+            pass
+
+    assert world.courier.types() == [CREATED, PROVISIONED]
+    assert 3 <= len(world.courier.tried["away"]) <= 5
+    world.courier.trouble = lambda *_: None
+    await world.settle()
+    assert world.courier.types("away") == [CREATED, PROVISIONED]
+    assert await outstanding(world) == []
+
+
+async def test_more_changes_make_no_more_attempts() -> None:
+    """A subscriber that is to be left alone is left alone, however much there is to tell."""
+    world = listening()
+    world.courier.trouble = lambda *_: BUSY
+    await world.put("eastus")
+    for number in range(20):
+        await world.put("eastus", description=f"{number}")
+        world.clock.advance(1)
+        while await world.notify_once():
+            pass
+    assert len(world.courier.tried["inventory"]) <= 3
+
+    world.courier.trouble = lambda *_: None
+    await world.settle()
+    assert world.courier.types() == [CREATED, *[UPDATED] * 20, PROVISIONED]
+
+
+async def test_who_asks_for_a_pause_gets_it() -> None:
+    """Retry-After is kept to, an hour at most."""
+    for asked, kept in ((300, 300), (10 * HOUR, HOUR)):
+        world = listening()
+        world.courier.trouble = lambda *_, asked=asked: DeliveryFailure(  # type: ignore[misc]
+            cause="It answered 503.", retry_after=timedelta(seconds=asked)
+        )
+        await world.put("eastus")
+        world.clock.advance(1)
+        await world.notify_once()
+        world.clock.advance(kept - 1)
+        while await world.notify_once():
+            pass
+        assert len(world.courier.tried["inventory"]) == 1
+        world.clock.advance(2)
+        while await world.notify_once():
+            pass
+        assert len(world.courier.tried["inventory"]) == 2
+
+
+async def test_after_a_day_an_event_is_a_dead_letter_and_the_next_goes_on() -> None:
+    """Attempts become rare and end after 24 hours; what was not delivered can be read, and why."""
+    world = listening()
+    first = [True]
+    world.courier.trouble = lambda _, letter: BUSY if first and letter.id.endswith("-1") else None
+    await world.put("eastus")
+    await world.settle(2 * 24 * HOUR)
+
+    (dead,) = await undelivered(world)
+    assert (dead.subscriber, dead.address, dead.event.sequence, dead.cause) == (
+        "inventory",
+        "https://inventory.example",
+        1,
+        BUSY.cause,
+    )
+    tried = [letter for letter in world.courier.tried["inventory"] if letter.id.endswith("-1")]
+    assert dead.attempts == len(tried)
+    assert 25 <= len(tried) <= 40
+    assert (dead.first_attempt_at, dead.given_up_at) == (tried[0].time, tried[-1].time)
+    assert GIVE_UP_AFTER <= dead.given_up_at - dead.event.time <= GIVE_UP_AFTER + timedelta(hours=1.3)
+    assert world.courier.types() == [PROVISIONED]
+    assert await outstanding(world) == []
+
+
+async def test_what_comes_late_to_its_turn_is_tried_thrice() -> None:
+    """An event that had to wait for longer than a day is not given up at once."""
+    world = listening()
+    await world.put("eastus")
+    world.clock.advance(3 * 24 * HOUR)
+    refusals = iter([BUSY, BUSY])
+    world.courier.trouble = lambda *_: next(refusals, None)
+    await world.settle()
+
+    assert world.courier.types()[0] == CREATED
+    assert await undelivered(world) == []
+
+
+async def test_a_subscriber_that_wants_no_more_gets_no_more() -> None:
+    """410 Gone makes a dead letter at once."""
+    world = listening()
+    world.courier.trouble = lambda *_: DeliveryFailure(cause="It answered 410.", final=True)
+    await world.put("eastus")
+    await world.settle()
+
+    assert [(dead.event.sequence, dead.attempts) for dead in await undelivered(world)] == [(2, 1), (1, 1)]
+    assert len(world.courier.tried["inventory"]) == 2
+
+
+async def test_who_does_not_answer_in_time_has_not_taken_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery ends in time, whatever the subscriber does, and so does one with a fault of our own."""
+    world = listening(subscriber("slow"), subscriber("odd"))
+    monkeypatch.setattr(delivering, "DELIVERY_TIME", timedelta(milliseconds=10))
+
+    async def deliver(to: Any, letter: Any) -> None:
+        del letter
+        if to.name == "odd":
+            raise RuntimeError("a fault")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.courier, "deliver", deliver)
+    await world.put("eastus")
+    world.clock.advance(1)
+    await world.notify_once()
+
+    cursors = [await RegistryOutbox(world.rows).read_cursor(DEMO, "demo1.1", name) for name in ("slow", "odd")]
+    assert [kept and (kept.record.settled, kept.record.attempts) for kept in cursors] == [(0, 1), (0, 1)]
+    assert len(world.notices.messages()) == 2
+
+
+async def test_a_long_delivery_is_handed_over() -> None:
+    """A function does not sit for longer than its time; the next one goes on where it ended."""
+    world = listening()
+    for number in range(8):
+        await world.put("eastus", description=f"{number}")
+    seconds = delivering.WORKING_TIME / timedelta(seconds=4)
+    world.courier.trouble = lambda *_: world.clock.advance(seconds)  # type: ignore[func-returns-value]
+    world.clock.advance(1)
+    await world.notify_once()
+    assert len(world.courier.types()) == 4
+    await world.settle()
+
+    assert world.courier.types()[:8] == [CREATED, *[UPDATED] * 7]
+    ids = [letter.id for letter in world.courier.tried["inventory"]]
+    assert len(ids) == len(set(ids))
+
+
+async def test_two_deliveries_do_not_interleave() -> None:
+    """The same notice twice at the same time tells everything once, in its order."""
+    world = listening()
+    for number in range(5):
+        await world.put("eastus", description=f"{number}")
+    world.clock.advance(1)
+    received = await world.notices.receive(INVISIBLE)
+    assert received is not None
+    notice = Notice.model_validate_json(received.body)
+    await asyncio.gather(
+        *(delivering.notify(notice, ports=world.ports, courier=world.courier) for _ in range(3)),
+    )
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, *[UPDATED] * 4, PROVISIONED]
+
+
+async def test_a_worker_that_died_is_followed_by_another() -> None:
+    """What it may have delivered comes again once its lease has run out: at least once, never out of order."""
+    world = listening()
+    await world.put("eastus")
+    world.clock.advance(1)
+    is_dead = [True]
+
+    def trouble(*_: object) -> None:
+        if is_dead.pop() if is_dead else False:
+            raise asyncio.CancelledError  # nothing of what follows in the function happens any more
+
+    world.courier.trouble = trouble
+    with pytest.raises(asyncio.CancelledError):
+        await world.notify_once()
+    world.clock.advance(INVISIBLE.total_seconds())
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, PROVISIONED]
+
+
+async def test_what_was_announced_but_never_committed_is_dropped() -> None:
+    """A notice waits for its change for a minute, and no longer."""
+    world = listening()
+    for _ in range(2):
+        store = world.store
+
+        async def fail(_: object) -> None:
+            raise StorageUnavailable("lost")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "commit", fail)
+            with pytest.raises(StorageUnavailable):
+                await world.put("eastus")
+    assert len(world.notices.messages()) == 2
+    world.clock.advance(30)
+    while await world.notify_once():
+        pass
+    assert len(world.notices.messages()) == 2
+    assert await world.settle(120) > 0
+    assert (world.notices.messages(), world.courier.tried) == ([], {})
+
+
+async def test_lost_notices_are_announced_again() -> None:
+    """When the queue has lost everything, the resync finds what is to be told, and nobody else pays for it."""
+    world = listening()
+    await world.put("eastus")
+    while await world.work_once():
+        pass
+    world.notices = MemoryQueue(world.clock)
+    await world.tick()
+    assert world.notices.messages() == []  # it may only be late
+    world.clock.advance(5 * 60)
+    for _ in range(3):
+        await world.tick()
+        world.clock.advance(15)
+    assert len(world.notices.messages()) == 1
+    await world.settle()
+    world.clock.advance(15 * 60)
+    await world.tick()
+
+    assert world.courier.types()[0] == CREATED
+    assert (world.notices.messages(), await outstanding(world)) == ([], [])
+
+
+async def test_storage_that_is_away_only_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notice is sent again, later and later; what may have been told comes again."""
+    world = listening()
+    await world.put("eastus")
+    failing = [True, False] * 4
+    transact = world.rows.transact
+
+    async def fail_often(*arguments: Any) -> Any:
+        if failing and failing.pop(0):
+            raise StorageUnavailable("away")
+        return await transact(*arguments)
+
+    while await world.work_once():
+        pass
+    monkeypatch.setattr(world.rows, "transact", fail_often)
+    world.clock.advance(1)
+    while await world.notify_once():
+        pass
+    monkeypatch.undo()
+    await world.settle()
+
+    assert world.courier.types()[-2:] == [CREATED, PROVISIONED]
+    assert await outstanding(world) == []
+
+
+async def test_a_fault_gives_the_lease_back() -> None:
+    """A row that nobody can read fails every time, and does not look like somebody at work."""
+    world = listening()
+    await world.put("eastus")
+    world.clock.advance(1)
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("unreadable")
+
+    outbox = RegistryOutbox
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "read_events", fail)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                await world.notify_once()
+            world.clock.advance(INVISIBLE.total_seconds())
+    await world.settle()
+    assert world.courier.types() == [CREATED, PROVISIONED]
+
+
+async def test_nobody_commits_without_announcing() -> None:
+    """A change that loses the race has announced, and its notice does no harm; the one that won has its own."""
+    world = listening()
+    await world.put("eastus")
+    await world.settle()
+    commit, raced = world.store.commit, [True]
+
+    async def lose(change: Any) -> Any:
+        if raced and raced.pop():
+            await commit(change)
+            raise Conflict("somebody was faster")
+        return await commit(change)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.store, "commit", lose)
+        await world.put("eastus", description="another")
+    await world.settle()
+
+    assert world.courier.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED]
