@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from registry_api.domain.operation import Operation
 from registry_api.domain.notifications import Subscriber
+from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import Caller, Registry, RegistryKey, Scope
 from registry_api.domain.resources import Resource
