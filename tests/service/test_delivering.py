@@ -55,7 +55,7 @@ async def test_a_life_is_told_in_its_order() -> None:
     await world.delete()
     await world.settle()
 
-    assert world.courier.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED, DELETED]
+    assert world.letters.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED, DELETED]
     assert await outstanding(world) == []
 
 
@@ -64,7 +64,7 @@ async def test_what_is_told_is_harmless_and_enough() -> None:
     world = listening()
     registry = (await world.put("eastus", description="a secret", tags={"a": "canary"})).registry
     await world.settle()
-    created, provisioned = world.courier.events()
+    created, provisioned = world.letters.events()
 
     assert created == {
         "specversion": "1.0",
@@ -89,7 +89,7 @@ async def test_what_is_told_is_harmless_and_enough() -> None:
         },
     }
     assert (provisioned["data"]["provisioning_state"], provisioned["data"]["actor"]) == ("Succeeded", "registry-api")
-    letters = world.courier.taken["inventory"]
+    letters = world.letters.taken["inventory"]
     assert [letter.id for letter in letters] == [created["id"], provisioned["id"]]
     assert all("." not in letter.id for letter in letters)
 
@@ -102,7 +102,7 @@ async def test_a_failure_tells_its_cause() -> None:
     await world.put("eastus")
     await world.settle()
 
-    failed = world.courier.events()[-1]
+    failed = world.letters.events()[-1]
     assert (failed["type"], failed["data"]["message"], failed["data"]["provisioning_state"]) == (
         FAILED,
         "Not allowed.",
@@ -120,7 +120,7 @@ async def test_drift_and_its_repair_are_told() -> None:
     await world.tick()
     await world.settle()
 
-    assert world.courier.types()[2:] == [DRIFTED, PROVISIONED]
+    assert world.letters.types()[2:] == [DRIFTED, PROVISIONED]
 
 
 async def test_what_was_canceled_or_superseded_is_not_told() -> None:
@@ -131,7 +131,7 @@ async def test_what_was_canceled_or_superseded_is_not_told() -> None:
     await history.cancel(operation.id, Intent(ADA), ports=world.ports)
     await world.settle()
 
-    assert world.courier.types() == [CREATED, UPDATED]
+    assert world.letters.types() == [CREATED, UPDATED]
     assert await outstanding(world) == []
 
 
@@ -142,7 +142,7 @@ async def test_without_subscribers_nothing_is_announced() -> None:
         world.subscribers = subscribers
         await world.put("eastus")
         await world.settle()
-        assert (world.notices.messages(), await outstanding(world), world.courier.tried) == ([], [], {})
+        assert (world.notices.messages(), await outstanding(world), world.letters.tried) == ([], [], {})
         events = await history.list_events("Demo1", 10, None, caller=ADA, store=world.store)
         assert {event.subscribers for event in events.items} == {()}
 
@@ -155,9 +155,9 @@ async def test_everybody_is_told_what_is_theirs() -> None:
     await world.delete()
     await world.settle()
 
-    assert world.courier.types() == [CREATED, PROVISIONED, DELETED]
-    assert world.courier.types("ends") == [PROVISIONED, DELETED]
-    assert "b" not in world.courier.tried
+    assert world.letters.types() == [CREATED, PROVISIONED, DELETED]
+    assert world.letters.types("ends") == [PROVISIONED, DELETED]
+    assert "b" not in world.letters.tried
 
 
 async def test_a_new_subscriber_is_told_what_happens_from_then_on() -> None:
@@ -169,7 +169,7 @@ async def test_a_new_subscriber_is_told_what_happens_from_then_on() -> None:
     await world.put("eastus", description="another")
     await world.settle()
 
-    assert world.courier.types("newcomer") == [UPDATED, PROVISIONED]
+    assert world.letters.types("newcomer") == [UPDATED, PROVISIONED]
 
 
 async def test_a_subscriber_that_was_removed_is_told_nothing() -> None:
@@ -179,7 +179,7 @@ async def test_a_subscriber_that_was_removed_is_told_nothing() -> None:
     world.subscribers = (subscriber(),)
     await world.settle()
 
-    assert (world.courier.tried["gone"], world.courier.types()) == ([], [PROVISIONED])
+    assert (world.letters.tried["gone"], world.letters.types()) == ([], [PROVISIONED])
     assert await outstanding(world) == []
 
 
@@ -192,12 +192,12 @@ async def test_what_is_refused_comes_again_and_holds_back_what_follows() -> None
         refused.append(letter.id)
         return BUSY if len(refused) <= 3 else None
 
-    world.courier.trouble = trouble
+    world.letters.trouble = trouble
     await world.put("eastus")
     await world.settle()
 
-    assert world.courier.types() == [CREATED, PROVISIONED]
-    tried = world.courier.tried["inventory"]
+    assert world.letters.types() == [CREATED, PROVISIONED]
+    tried = world.letters.tried["inventory"]
     assert [letter.id for letter in tried[:4]] == [tried[0].id] * 4
     pauses = [(after.time - before.time).total_seconds() for before, after in pairwise(tried[:4])]
     assert all(low <= pause <= low * 1.25 + 1 for low, pause in zip((5, 10, 20), pauses, strict=True)), pauses
@@ -206,43 +206,43 @@ async def test_what_is_refused_comes_again_and_holds_back_what_follows() -> None
 async def test_a_subscriber_that_is_away_does_not_hold_back_the_others() -> None:
     """Each has its own way, however long one is away."""
     world = listening(subscriber("away"), subscriber())
-    world.courier.trouble = lambda to, _: BUSY if to.name == "away" else None
+    world.letters.trouble = lambda to, _: BUSY if to.name == "away" else None
     await world.put("eastus")
     for _ in range(60):
         world.clock.advance(1)
         while await world.work_once() or await world.notify_once():
             pass
 
-    assert world.courier.types() == [CREATED, PROVISIONED]
-    assert 3 <= len(world.courier.tried["away"]) <= 5
-    world.courier.trouble = lambda *_: None
+    assert world.letters.types() == [CREATED, PROVISIONED]
+    assert 3 <= len(world.letters.tried["away"]) <= 5
+    world.letters.trouble = lambda *_: None
     await world.settle()
-    assert world.courier.types("away") == [CREATED, PROVISIONED]
+    assert world.letters.types("away") == [CREATED, PROVISIONED]
     assert await outstanding(world) == []
 
 
 async def test_more_changes_make_no_more_attempts() -> None:
     """A subscriber that is to be left alone is left alone, however much there is to tell."""
     world = listening()
-    world.courier.trouble = lambda *_: BUSY
+    world.letters.trouble = lambda *_: BUSY
     await world.put("eastus")
     for number in range(20):
         await world.put("eastus", description=f"{number}")
         world.clock.advance(1)
         while await world.notify_once():
             pass
-    assert len(world.courier.tried["inventory"]) <= 3
+    assert len(world.letters.tried["inventory"]) <= 3
 
-    world.courier.trouble = lambda *_: None
+    world.letters.trouble = lambda *_: None
     await world.settle()
-    assert world.courier.types() == [CREATED, *[UPDATED] * 20, PROVISIONED]
+    assert world.letters.types() == [CREATED, *[UPDATED] * 20, PROVISIONED]
 
 
 async def test_who_asks_for_a_pause_gets_it() -> None:
     """Retry-After is kept to, an hour at most."""
     for asked, kept in ((300, 300), (10 * HOUR, HOUR)):
         world = listening()
-        world.courier.trouble = lambda *_, asked=asked: DeliveryFailure(
+        world.letters.trouble = lambda *_, asked=asked: DeliveryFailure(
             cause="It answered 503.", retry_after=timedelta(seconds=asked)
         )
         await world.put("eastus")
@@ -251,17 +251,17 @@ async def test_who_asks_for_a_pause_gets_it() -> None:
         world.clock.advance(kept - 1)
         while await world.notify_once():
             pass
-        assert len(world.courier.tried["inventory"]) == 1
+        assert len(world.letters.tried["inventory"]) == 1
         world.clock.advance(2)
         while await world.notify_once():
             pass
-        assert len(world.courier.tried["inventory"]) == 2
+        assert len(world.letters.tried["inventory"]) == 2
 
 
 async def test_after_a_day_an_event_is_a_dead_letter_and_the_next_goes_on() -> None:
     """Attempts become rare and end after 24 hours; what was not delivered can be read, and why."""
     world = listening()
-    world.courier.trouble = lambda _, letter: BUSY if letter.id.endswith("-1") else None
+    world.letters.trouble = lambda _, letter: BUSY if letter.id.endswith("-1") else None
     await world.put("eastus")
     await world.settle(2 * 24 * HOUR)
 
@@ -272,12 +272,12 @@ async def test_after_a_day_an_event_is_a_dead_letter_and_the_next_goes_on() -> N
         1,
         BUSY.cause,
     )
-    tried = [letter for letter in world.courier.tried["inventory"] if letter.id.endswith("-1")]
+    tried = [letter for letter in world.letters.tried["inventory"] if letter.id.endswith("-1")]
     assert dead.attempts == len(tried)
     assert 25 <= len(tried) <= 40
     assert (dead.first_attempt_at, dead.given_up_at) == (tried[0].time, tried[-1].time)
     assert GIVE_UP_AFTER <= dead.given_up_at - dead.event.time <= GIVE_UP_AFTER + timedelta(hours=1.3)
-    assert world.courier.types() == [PROVISIONED]
+    assert world.letters.types() == [PROVISIONED]
     assert await outstanding(world) == []
 
 
@@ -287,22 +287,22 @@ async def test_what_comes_late_to_its_turn_is_tried_thrice() -> None:
     await world.put("eastus")
     world.clock.advance(3 * 24 * HOUR)
     refusals = iter([BUSY, BUSY])
-    world.courier.trouble = lambda *_: next(refusals, None)
+    world.letters.trouble = lambda *_: next(refusals, None)
     await world.settle()
 
-    assert world.courier.types()[0] == CREATED
+    assert world.letters.types()[0] == CREATED
     assert await undelivered(world) == []
 
 
 async def test_a_subscriber_that_wants_no_more_gets_no_more() -> None:
     """410 Gone makes a dead letter at once."""
     world = listening()
-    world.courier.trouble = lambda *_: DeliveryFailure(cause="It answered 410.", final=True)
+    world.letters.trouble = lambda *_: DeliveryFailure(cause="It answered 410.", final=True)
     await world.put("eastus")
     await world.settle()
 
     assert [(dead.event.sequence, dead.attempts) for dead in await undelivered(world)] == [(2, 1), (1, 1)]
-    assert len(world.courier.tried["inventory"]) == 2
+    assert len(world.letters.tried["inventory"]) == 2
 
 
 async def test_who_does_not_answer_in_time_has_not_taken_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +316,7 @@ async def test_who_does_not_answer_in_time_has_not_taken_it(monkeypatch: pytest.
             raise RuntimeError("a fault")
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(world.courier, "deliver", deliver)
+    monkeypatch.setattr(world.letters, "deliver", deliver)
     await world.put("eastus")
     world.clock.advance(1)
     await world.notify_once()
@@ -332,14 +332,14 @@ async def test_a_long_delivery_is_handed_over() -> None:
     for number in range(8):
         await world.put("eastus", description=f"{number}")
     seconds = delivering.WORKING_TIME / timedelta(seconds=4)
-    world.courier.trouble = lambda *_: world.clock.advance(seconds)
+    world.letters.trouble = lambda *_: world.clock.advance(seconds)
     world.clock.advance(1)
     await world.notify_once()
-    assert len(world.courier.types()) == 4
+    assert len(world.letters.types()) == 4
     await world.settle()
 
-    assert world.courier.types()[:8] == [CREATED, *[UPDATED] * 7]
-    ids = [letter.id for letter in world.courier.tried["inventory"]]
+    assert world.letters.types()[:8] == [CREATED, *[UPDATED] * 7]
+    ids = [letter.id for letter in world.letters.tried["inventory"]]
     assert len(ids) == len(set(ids))
 
 
@@ -357,7 +357,7 @@ async def test_two_deliveries_do_not_interleave() -> None:
     )
     await world.settle()
 
-    assert world.courier.types() == [CREATED, *[UPDATED] * 4, PROVISIONED]
+    assert world.letters.types() == [CREATED, *[UPDATED] * 4, PROVISIONED]
 
 
 async def test_a_worker_that_died_is_followed_by_another() -> None:
@@ -371,13 +371,13 @@ async def test_a_worker_that_died_is_followed_by_another() -> None:
         if is_dead.pop() if is_dead else False:
             raise asyncio.CancelledError  # nothing of what follows in the function happens any more
 
-    world.courier.trouble = trouble
+    world.letters.trouble = trouble
     with pytest.raises(asyncio.CancelledError):
         await world.notify_once()
     world.clock.advance(INVISIBLE.total_seconds())
     await world.settle()
 
-    assert world.courier.types() == [CREATED, PROVISIONED]
+    assert world.letters.types() == [CREATED, PROVISIONED]
 
 
 async def test_what_was_announced_but_never_committed_is_dropped() -> None:
@@ -399,7 +399,7 @@ async def test_what_was_announced_but_never_committed_is_dropped() -> None:
         pass
     assert len(world.notices.messages()) == 2
     assert await world.settle(120) > 0
-    assert (world.notices.messages(), world.courier.tried) == ([], {})
+    assert (world.notices.messages(), world.letters.tried) == ([], {})
 
 
 async def test_lost_notices_are_announced_again() -> None:
@@ -420,7 +420,7 @@ async def test_lost_notices_are_announced_again() -> None:
     world.clock.advance(15 * 60)
     await world.tick()
 
-    assert world.courier.types()[0] == CREATED
+    assert world.letters.types()[0] == CREATED
     assert (world.notices.messages(), await outstanding(world)) == ([], [])
 
 
@@ -445,7 +445,7 @@ async def test_storage_that_is_away_only_delays(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.undo()
     await world.settle()
 
-    assert world.courier.types()[-2:] == [CREATED, PROVISIONED]
+    assert world.letters.types()[-2:] == [CREATED, PROVISIONED]
     assert await outstanding(world) == []
 
 
@@ -465,7 +465,7 @@ async def test_a_fault_gives_the_lease_back() -> None:
                 await world.notify_once()
             world.clock.advance(INVISIBLE.total_seconds())
     await world.settle()
-    assert world.courier.types() == [CREATED, PROVISIONED]
+    assert world.letters.types() == [CREATED, PROVISIONED]
 
 
 def test_nobody_commits_without_announcing() -> None:
@@ -494,4 +494,4 @@ async def test_an_answer_that_is_lost_leaves_nothing_untold() -> None:
         await world.put("eastus", description="another")
     await world.settle()
 
-    assert world.courier.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED]
+    assert world.letters.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED]

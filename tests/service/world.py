@@ -13,7 +13,7 @@ from registry_api.domain.resources import Resource
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import delivering, history, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import Audience, BackendError, Message, Notice, Ports, Store
+from registry_api.service.ports import Audience, BackendError, Courier, Message, Notice, Ports, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.store import RegistryStore
@@ -126,7 +126,8 @@ class World:
         self.queue = MemoryQueue(self.clock)
         self.subscribers: Sequence[Subscriber] = ()
         self.notices = MemoryQueue(self.clock)
-        self.courier = MemoryCourier()
+        self.letters = MemoryCourier()
+        self.courier: Courier = self.letters
         self.backend = MemoryBackend(looks)
 
     @property
