@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from registry_api.domain.events import GONE, Event, EventType
 from registry_api.domain.operation import OperationKind
 
+_LONGEST_MESSAGE = 4096  # characters; a body stays far below what CloudEvents asks everybody to take, 64 KiB
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 
@@ -101,7 +102,7 @@ def cloud_event(event: Event) -> bytes:
             "operation_kind": event.operation_kind,
             "actor": event.actor,
             "actor_type": event.actor_type,
-            "message": event.message,
+            "message": event.message and event.message[:_LONGEST_MESSAGE],
         },
     }
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")

@@ -72,6 +72,11 @@ def test_half_a_character_can_be_sent() -> None:
     assert b"\\ud83d" in cloud_event(event().model_copy(update={"message": "\ud83d"}))
 
 
+def test_a_body_is_bounded() -> None:
+    """However long a message is, everybody can take the letter."""
+    assert len(cloud_event(event().model_copy(update={"message": "🗺" * 1_000_000}))) < 64 * 1024
+
+
 def test_an_event_names_those_who_are_to_be_told() -> None:
     """Only subscribers of its tenant, and only of its type."""
     subscribers = [subscriber("all", "t1"), subscriber("ends", "t1", "registry.failed"), subscriber("foreign", "t2")]

@@ -15,7 +15,7 @@ from registry_api.domain.resources import Failure, FailureKind
 from registry_api.service import delivering, history
 from registry_api.service.accepting import Intent
 from registry_api.service.ports import BackendError, Conflict, Notice, StorageUnavailable
-from registry_api.storage.memory import MemoryQueue
+from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
 from tests.courier import subscriber
 from tests.service.world import ADA, INVISIBLE, World
@@ -495,3 +495,27 @@ async def test_an_answer_that_is_lost_leaves_nothing_untold() -> None:
     await world.settle()
 
     assert world.letters.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED]
+
+
+async def test_what_telling_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that is told costs one message more than another; a delivery three reads and four writes."""
+    calls: list[str] = []
+    for name in ("get", "range", "transact", "scan", "find", "walk"):
+        method = getattr(MemoryRows, name)
+
+        async def count(*arguments: Any, name: str = name, method: Any = method) -> Any:
+            calls.append(name)
+            return await method(*arguments)
+
+        monkeypatch.setattr(MemoryRows, name, count)
+    told, untold = listening(), World()
+    for world in (told, untold):
+        calls.clear()
+        await world.put("eastus")
+        assert (calls, len(world.queue.messages())) == (["get", "transact"], 1)
+    assert (len(told.notices.messages()), len(untold.notices.messages())) == (1, 0)
+    calls.clear()
+    told.clock.advance(1)
+    await told.notify_once()
+
+    assert sorted(calls) == ["get", "get", "range", *["transact"] * 4]

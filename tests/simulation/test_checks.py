@@ -17,6 +17,7 @@ from registry_api.domain.visits import Findings
 from registry_api.service import accepting, announcing, delivering, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
 from tests.service.world import ADA, SCOPE, document
+from tests.simulation.flows import FLOWS
 from tests.simulation.model import Answer, Model, Request, View
 from tests.simulation.processes import Process
 from tests.simulation.rules import broken_rules
@@ -91,6 +92,21 @@ async def test_a_broken_service_is_noticed(
     """A service that forgets one of its duties fails the crash points, and they say what is wrong."""
     monkeypatch.setattr(owner, name, instead)
     assert told in "; ".join((await run(Schedule(flow))).problems)
+
+
+async def test_letters_out_of_order_are_noticed() -> None:
+    """Whoever was told of the end before the beginning is found, and who was told of what never was."""
+    world = Scenario({}, Variant())
+    await FLOWS["told"](world)
+    assert await world.problems() == []
+    (name,) = world.letters.taken
+    world.letters.tried[name].reverse()
+    assert ["in the order" in problem for problem in await world.problems()] == [True]
+    world.letters.taken[name].reverse()
+    assert any("after number" in problem for problem in await world.problems())
+    world.letters.taken[name][0] = replace(world.letters.taken[name][0], id="another")
+    found = "; ".join(await world.problems())
+    assert ("which never happened" in found, "was not told of" in found) == (True, True)
 
 
 async def _world() -> tuple[Scenario, Model]:
