@@ -4,9 +4,10 @@ import azure.functions as func
 
 from registry_api import bootstrap
 from registry_api.http import rim
-from registry_api.worker import provisioning
+from registry_api.worker import notification, provisioning
 
 bootstrap.settings()
 app = func.FunctionApp()
 app.register_functions(rim.blueprint)
 app.register_functions(provisioning.blueprint)
+app.register_functions(notification.blueprint)

@@ -9,9 +9,11 @@ from functools import cache
 
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import StaticRoles
+from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.ports import Backend, Ports
-from registry_api.settings import QUEUE, TABLE, Settings
+from registry_api.service.ports import Audience, Backend, Courier, Ports
+from registry_api.settings import NOTICES, QUEUE, TABLE, Settings, Subscription
+from registry_api.storage.rows import Rows
 
 _log = logging.getLogger(__name__)
 
@@ -69,17 +71,46 @@ def app() -> App:
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
     connection, clock = settings().storage_connection, SystemClock()
+    rows = TableRows(connection, TABLE)
     return App(
         settings=settings(),
         ports=Ports(
-            store=RegistryStore(TableRows(connection, TABLE)),
+            store=RegistryStore(rows),
             queue=StorageQueue(connection, QUEUE),
             clock=clock,
             ids=RandomIds(),
             roles=StaticRoles(settings().role_book),
+            audience=_audience(rows),
         ),
         identity=identity_for(settings(), clock),
     )
+
+
+def _audience(rows: Rows) -> Audience | None:
+    given = settings()
+    if not given.subscriptions:
+        return None
+    from registry_api.storage.outbox import RegistryOutbox  # noqa: PLC0415 - needed with subscribers only
+    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the SDKs cost start-up time
+
+    return Audience(
+        subscribers=tuple(map(_subscriber, given.subscriptions)),
+        outbox=RegistryOutbox(rows),
+        queue=StorageQueue(given.storage_connection, NOTICES),
+    )
+
+
+def _subscriber(given: Subscription) -> Subscriber:
+    return Subscriber(name=given.name, tenant=given.tenant, types=given.types, address=given.origin)
+
+
+@cache
+def courier() -> Courier:
+    """Return who takes letters to the subscribers; only the worker needs it."""
+    from registry_api.notification.courier import HttpCourier, Mailbox  # noqa: PLC0415 - aiohttp costs start-up time
+
+    mailboxes = {one.name: Mailbox(one.url, one.secrets) for one in settings().subscriptions}
+    return HttpCourier(mailboxes, anywhere=settings().local_subscribers)
 
 
 @cache

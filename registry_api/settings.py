@@ -1,11 +1,13 @@
 """Every setting of the app, and the only place that reads the environment."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,11 +19,14 @@ from pydantic import (
 )
 
 from registry_api.domain import regions
+from registry_api.domain.addresses import is_numeric, is_public
 from registry_api.domain.assignments import Assigned, Assignment, RoleBook
+from registry_api.domain.notifications import NotificationType
 
 DEVELOPER = "developer"  # who everybody is on a developer's machine
 TABLE = "registries"
 QUEUE = "provisioning"
+NOTICES = "notifications"
 
 _DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 # Published by Microsoft: every Azurite has it.
@@ -114,6 +119,72 @@ def _roles(given: object) -> object:
         raise ValueError(
             "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
             f"role and scope, perhaps denies): {place}: {first['msg']}"
+        ) from None
+
+
+_SECRET_PREFIX, _SECRET_BYTES = "whsec_", range(24, 65)  # Standard Webhooks
+
+
+def _secret(given: str) -> str:
+    """Check that what follows the prefix is as many bytes as Standard Webhooks asks for."""
+    key = base64.b64decode(given.removeprefix(_SECRET_PREFIX), validate=True)  # raises a ValueError
+    if not given.startswith(_SECRET_PREFIX) or len(key) not in _SECRET_BYTES:
+        raise ValueError("no secret")
+    return given
+
+
+class Subscription(BaseModel):
+    """A subscriber: whose registries it is told of, where, and what that is signed with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
+    tenant: _Guid
+    url: Annotated[str, Field(max_length=2000, repr=False)]
+    secrets: Annotated[tuple[Annotated[str, AfterValidator(_secret)], ...], Field(min_length=1, repr=False)]
+    types: Annotated[frozenset[NotificationType], Field(min_length=1)] = frozenset(NotificationType)
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, given: str) -> str:
+        address = urlsplit(given)
+        if not address.hostname or address.username is not None or address.fragment or not given.isprintable():
+            raise ValueError("no address")
+        return given
+
+    @property
+    def origin(self) -> str:
+        """Return what of the address may be shown."""
+        address = urlsplit(self.url)
+        return f"{address.scheme}://{address.netloc}"
+
+    @property
+    def is_public(self) -> bool:
+        """Tell whether the address is encrypted and, as far as can be told without asking for it, of the internet."""
+        address = urlsplit(self.url)
+        host = address.hostname or ""
+        return address.scheme == "https" and (is_public(host) or not is_numeric(host))
+
+    @property
+    def is_http(self) -> bool:
+        """Tell whether the address is one of HTTP at all."""
+        return urlsplit(self.url).scheme in {"http", "https"}
+
+
+_SUBSCRIPTIONS = TypeAdapter(tuple[Subscription, ...])
+
+
+def _subscriptions(given: object) -> object:
+    """Read subscriptions written as JSON. What is wrong is told without the text, which has secrets."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return _SUBSCRIPTIONS.validate_json(given or "[]")
+    except ValidationError:
+        raise ValueError(
+            "must be a JSON list of subscribers with name (letters, digits, _ and -), tenant (a GUID), url (without "
+            "credentials and fragment), secrets (a list of whsec_ and 24 to 64 bytes in base64) and perhaps types "
+            f"({', '.join(NotificationType)})"
         ) from None
 
 
@@ -220,6 +291,24 @@ class Settings(BaseModel):
             "`role` and `scope`, perhaps `denies`, and with `roles`, custom ones; or the path of a file of it.",
         ),
     ] = RoleBook()
+    subscriptions: Annotated[
+        tuple[Subscription, ...],
+        BeforeValidator(_subscriptions),
+        Field(
+            alias="REGISTRY_SUBSCRIBERS",
+            repr=False,
+            description="Who is told what happens to registries: a JSON list of `name`, `tenant`, `url`, `secrets` and "
+            "perhaps `types`; notifications.md has more.",
+        ),
+    ] = ()
+    local_subscribers: Annotated[
+        bool,
+        Field(
+            alias="REGISTRY_LOCAL_SUBSCRIBERS",
+            description="For local use: subscribers may have addresses with http and in private networks; on Azure the "
+            "app does not start with it.",
+        ),
+    ] = False
     platform_authenticates: Annotated[
         bool,
         Field(
@@ -256,13 +345,17 @@ class Settings(BaseModel):
         return settings
 
     def check_for_azure(self) -> None:
-        """Check that nobody is let in on Azure whom no identity vouches for.
+        """Check that on Azure nobody is let in whom no identity vouches for, and nothing is sent inside.
 
         Raises:
-            SettingsError: If somebody were.
+            SettingsError: If it were so.
         """
         if self.is_development:
             raise SettingsError("AZURE_FUNCTIONS_ENVIRONMENT must not be Development on Azure: it lets everybody in.")
+        if self.local_subscribers:
+            raise SettingsError(
+                "REGISTRY_LOCAL_SUBSCRIBERS must not be set on Azure: it lets subscribers be inside of the network."
+            )
         if not self.lets_somebody_in:
             raise SettingsError(
                 "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
@@ -291,6 +384,15 @@ class Settings(BaseModel):
         for key in self.keys:
             for assigned in key.roles:
                 self.roles.check(assigned)
+        return self
+
+    @model_validator(mode="after")
+    def _with_subscribers(self) -> Self:
+        names = [subscription.name.lower() for subscription in self.subscriptions]
+        if len(names) != len(set(names)):
+            raise ValueError("REGISTRY_SUBSCRIBERS must not have the same name twice")
+        if not all(one.is_http if self.local_subscribers else one.is_public for one in self.subscriptions):
+            raise ValueError("REGISTRY_SUBSCRIBERS must have https addresses of the public internet")
         return self
 
     @field_validator("storage_connection")

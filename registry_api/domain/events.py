@@ -32,6 +32,9 @@ class Origin(NamedTuple):
 NOWHERE = Origin()
 
 
+GONE = "Deleted"  # the state of a registry that is not there any more
+
+
 class Event(BaseModel):
     """One thing that happened. `sequence` counts from 1 without gaps in the life of one registry."""
 
@@ -39,6 +42,7 @@ class Event(BaseModel):
 
     incarnation: str
     sequence: int
+    registry: str
     scope: Scope  # of the registry
     time: datetime
     type: EventType
@@ -50,6 +54,8 @@ class Event(BaseModel):
     request_id: str | None = None
     address: str | None = None
     message: str | None = None
+    state: str | None = None  # of the registry then
+    subscribers: tuple[str, ...] = ()  # who is to be told
 
 
 _ENDS = {
@@ -67,6 +73,7 @@ def events_of(
     by: Caller,
     now: datetime,
     origin: Origin,
+    is_gone: bool = False,
 ) -> Iterator[Event]:
     """Yield what happens when one state of a registry takes the place of another.
 
@@ -77,11 +84,13 @@ def events_of(
         by: Who makes it so.
         now: The time.
         origin: Where the request came from, if it was one.
+        is_gone: Whether the registry is not there any more.
     """
     for sequence, (kind, operation, message) in enumerate(_happened(before, after, operations), after.events + 1):
         yield Event(
             incarnation=after.incarnation,
             sequence=sequence,
+            registry=after.spec.name,
             scope=after.scope,
             time=now,
             type=kind,
@@ -93,6 +102,7 @@ def events_of(
             request_id=origin.request_id,
             address=origin.address,
             message=message,
+            state=GONE if is_gone else after.state,
         )
 
 

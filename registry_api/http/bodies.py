@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from registry_api.domain.events import EventType
+from registry_api.domain.notifications import NotificationType
 from registry_api.domain.operation import OperationKind, OperationStatus, Step
 from registry_api.domain.plan import Verb
 from registry_api.domain.problems import Code
@@ -227,6 +228,28 @@ class EventPage(Body):
     """Some events, the newest first."""
 
     value: list[EventBody]
+    next_link: str | None = None
+
+
+class UndeliveredBody(Body):
+    """An event that a subscriber was not told of, and will not be."""
+
+    subscriber: str
+    address: Annotated[str, Field(description="Scheme and host: the rest may be a secret.")]
+    id: Annotated[str, Field(description="The id of the CloudEvent, and of the webhook.")]
+    type: NotificationType
+    sequence: Annotated[int, Field(ge=1, description="Of the event, as `events` tells it.")]
+    time: Annotated[AwareDatetime, Field(description="When it happened.")]
+    attempts: Annotated[int, Field(ge=1)]
+    cause: Annotated[str, Field(description="Why the last attempt failed.")]
+    first_attempt_at: AwareDatetime
+    given_up_at: AwareDatetime
+
+
+class UndeliveredPage(Body):
+    """Some events that subscribers were not told of, the newest first."""
+
+    value: list[UndeliveredBody]
     next_link: str | None = None
 
 

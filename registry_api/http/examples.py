@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from registry_api.domain import lifecycle, regions, visits
 from registry_api.domain.changes import changes
-from registry_api.domain.events import Origin, events_of
+from registry_api.domain.delivery import GIVE_UP_AFTER, Undelivered
+from registry_api.domain.events import Event, Origin, events_of
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Observation, Presence, last_seen, plan
 from registry_api.domain.registry import Caller, Registry, Visit
@@ -50,7 +51,8 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
             200: bodies.OperationPage(value=[operation], next_link=_NEXT.format(path=f"registries/{name}/operations")),
         },
         bodies.RevisionPage: {200: bodies.RevisionPage(value=[_revision(accepted)])},
-        bodies.EventPage: {200: bodies.EventPage(value=[_event(accepted)])},
+        bodies.EventPage: {200: bodies.EventPage(value=[render.event_body(_event(accepted))])},
+        bodies.UndeliveredPage: {200: bodies.UndeliveredPage(value=[_undelivered(accepted)])},
         bodies.PlanBody: {200: _plan(accepted)},
         bodies.RegionList: {200: bodies.RegionList(value=[render.region_body(regions.catalogue()["eastus"], None)])},
         bodies.HealthBody: {200: bodies.HealthBody(status=health.OK)},
@@ -99,10 +101,23 @@ def _revision(accepted: Registry) -> bodies.RevisionBody:
     return render.revision_body(RevisionWithChanges(revision, changes(None, accepted.spec)))
 
 
-def _event(accepted: Registry) -> bodies.EventBody:
+def _event(accepted: Registry) -> Event:
     origin = Origin("5a1d3c3e-0f0b-4f6e-9a56-3f6f0c1d2e3f", "203.0.113.7")
     (event,) = events_of(None, accepted, [accepted.operation], by=_ACCEPTANCE.caller, now=_BEGAN, origin=origin)
-    return render.event_body(event)
+    return event
+
+
+def _undelivered(accepted: Registry) -> bodies.UndeliveredBody:
+    undelivered = Undelivered(
+        subscriber="inventory",
+        address="https://inventory.contoso.com",
+        event=_event(accepted),
+        attempts=33,
+        cause="It answered 503.",
+        first_attempt_at=_ENDED,
+        given_up_at=_BEGAN + GIVE_UP_AFTER,
+    )
+    return render.undelivered_body(undelivered)
 
 
 def _plan(accepted: Registry) -> bodies.PlanBody:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from registry_api.bootstrap import App
 from registry_api.domain.names import key_of
 from registry_api.http import parameters, render
-from registry_api.http.bodies import EventPage, OperationPage, RevisionPage
+from registry_api.http.bodies import EventPage, OperationPage, RevisionPage, UndeliveredPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
 from registry_api.http.messages import Answer, Request
 from registry_api.http.registries import RETRY_AFTER_SECONDS
@@ -57,6 +57,12 @@ async def list_events(request: Request, app: App) -> Answer:
     """Read what happened to a registry, the newest first: who, what, when and from where. Also when it is gone."""
     page, following = await _page(history.list_events, "events", request, app)
     return Answer(HTTPStatus.OK, EventPage(value=[render.event_body(event) for event in page.items], **following))
+
+
+async def list_undelivered(request: Request, app: App) -> Answer:
+    """Read what subscribers were not told of, and will not be: whom, what, how often it was tried and why it failed."""
+    page, following = await _page(history.list_undelivered, "undelivered", request, app)
+    return Answer(HTTPStatus.OK, UndeliveredPage(value=list(map(render.undelivered_body, page.items)), **following))
 
 
 async def _page(

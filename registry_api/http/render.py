@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from registry_api.domain.changes import Change
+from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
+from registry_api.domain.notifications import id_of, type_of
 from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action
 from registry_api.domain.problems import Problem
@@ -26,6 +28,7 @@ from registry_api.http.bodies import (
     RevisionBody,
     StatusBody,
     StorageAccountBody,
+    UndeliveredBody,
 )
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
@@ -92,7 +95,14 @@ def revision_body(item: RevisionWithChanges) -> RevisionBody:
 
 def event_body(event: Event) -> EventBody:
     """Return an event as a caller sees it."""
-    return EventBody(**event.model_dump(exclude={"incarnation"}))
+    return EventBody(**event.model_dump(include=set(EventBody.model_fields)))
+
+
+def undelivered_body(undelivered: Undelivered) -> UndeliveredBody:
+    """Return an event that a subscriber was not told of as a caller sees it."""
+    event = undelivered.event
+    told = undelivered.model_dump(exclude={"event"})
+    return UndeliveredBody(**told, id=id_of(event), type=type_of(event), sequence=event.sequence, time=event.time)
 
 
 def plan_body(preview: Preview) -> PlanBody:

@@ -210,6 +210,14 @@ ROUTES = (
     ),
     Route(
         "GET",
+        "registries/{name}/undelivered",
+        history.list_undelivered,
+        {200: bodies.UndeliveredPage},
+        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*parameters.PAGE, *parameters.SCOPE),
+    ),
+    Route(
+        "GET",
         "operations/{id}",
         history.get_operation,
         {200: _OPERATION},

@@ -12,6 +12,7 @@ from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.domain.registry import Registry, RegistryKey, Visit
+from registry_api.service import announcing
 from registry_api.service.announcing import announce
 from registry_api.service.authorizing import Inquiry, see
 from registry_api.service.ports import Conflict, Ports, Replay
@@ -92,7 +93,7 @@ async def change(
             return outcome
         await announce(ports.queue, commit.registry or outcome.registry, now)
         with suppress(Conflict):
-            await ports.store.commit(commit)
+            await announcing.commit(commit, ports)
             return outcome
     raise refuse(
         Code.CONCURRENT_CHANGES,

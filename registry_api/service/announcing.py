@@ -1,9 +1,14 @@
 """Announce, then commit: before a row says that there is work, a message is on its way to do it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from registry_api.domain.delivery import REMIND_AFTER, Outstanding
+from registry_api.domain.notifications import addressed
 from registry_api.domain.registry import Registry, Visit
-from registry_api.service.ports import Message, WorkQueue
+from registry_api.service.ports import Commit, Message, Notice, Ports, WorkQueue
+
+_FIRST_NOTICE_DELAY = timedelta(seconds=1)
 
 
 async def announce(queue: WorkQueue, registry: Registry, now: datetime, *, following: Visit | None = None) -> None:
@@ -31,3 +36,43 @@ async def announce(queue: WorkQueue, registry: Registry, now: datetime, *, follo
         traceparent=registry.operation.traceparent,
     )
     await queue.send(message, max(visit.due - now, timedelta(0)))
+
+
+async def commit(change: Commit, ports: Ports) -> str | None:
+    """Change everything or nothing, and announce before what subscribers are to be told of it.
+
+    Every change of a registry goes this way. It costs a message if a subscriber is to be told, else nothing.
+
+    Returns:
+        The registry's new version, None when it is gone.
+
+    Raises:
+        Conflict: If the registry is no longer as it was read.
+        StorageUnavailable: If it may or may not have been changed.
+    """
+    if ports.audience is not None:
+        events = addressed(change.events, change.key.tenant, ports.audience.subscribers)
+        newest = next((event for event in reversed(events) if event.subscribers), None)
+        if newest is not None:
+            outstanding = Outstanding(
+                tenant=change.key.tenant,
+                name=change.key.name,
+                incarnation=newest.incarnation,
+                through=newest.sequence,
+                since=newest.time,
+                due=newest.time + REMIND_AFTER,
+            )
+            change = replace(change, events=events, outstanding=outstanding)
+            await ports.audience.queue.send(notice_of(outstanding, newest.time), _FIRST_NOTICE_DELAY)
+    return await ports.store.commit(change)
+
+
+def notice_of(outstanding: Outstanding, now: datetime) -> Notice:
+    """Return the notice that there is something to tell."""
+    return Notice(
+        tenant=outstanding.tenant,
+        name=outstanding.name,
+        incarnation=outstanding.incarnation,
+        sequence=outstanding.through,
+        announced_at=now,
+    )

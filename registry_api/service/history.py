@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from registry_api.domain import lifecycle
 from registry_api.domain.changes import Change, changes
+from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.names import is_registry_name
 from registry_api.domain.operation import Operation, is_operation_id, registry_key_in
@@ -14,13 +15,14 @@ from registry_api.domain.problems import Code, quote, refuse
 from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.service import registries
 from registry_api.service.accepting import Intent
+from registry_api.service.announcing import commit
 from registry_api.service.authorizing import Inquiry, may_see, readable, see
 from registry_api.service.ports import Conflict, Page, Ports, Revision
 from registry_api.service.recording import commit_of
 
 _ATTEMPTS = 5
 
-_Record = TypeVar("_Record", Operation, Event)
+_Record = TypeVar("_Record", Operation, Event, Undelivered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ async def cancel(operation_id: str, intent: Intent, *, ports: Ports) -> Operatio
         now = ports.clock.now()
         canceled = lifecycle.cancel(stored.registry, caller, now)
         try:
-            await ports.store.commit(commit_of(stored, canceled, caller, now, intent.origin))
+            await commit(commit_of(stored, canceled, caller, now, intent.origin), ports)
         except Conflict:
             continue
         return canceled.operation
@@ -87,6 +89,18 @@ async def list_events(
         ValueError: If the continuation is not one that an earlier page gave.
     """
     return await _list(ports.store.list_events, name, limit, continuation, inquiry=inquiry, ports=ports)
+
+
+async def list_undelivered(
+    name: str, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
+) -> Page[Undelivered]:
+    """Return what subscribers were not told of a registry, and will not be, the newest first.
+
+    Raises:
+        Refusal: If there is no registry of this name for the caller, and nothing of one that was, or it may not read.
+        ValueError: If the continuation is not one that an earlier page gave.
+    """
+    return await _list(ports.store.list_undelivered, name, limit, continuation, inquiry=inquiry, ports=ports)
 
 
 async def list_revisions(

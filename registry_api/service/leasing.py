@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from registry_api.domain import visits
 from registry_api.domain.registry import LEASE, Registry, service_of
+from registry_api.service.announcing import commit
 from registry_api.service.ports import Clock, Conflict, Ports, StorageUnavailable, Stored
 from registry_api.service.recording import commit_of
 
@@ -63,7 +64,7 @@ async def _renew(lease: KeptLease, begun: Registry, ports: Ports) -> None:
                     break
                 now = ports.clock.now()
                 renewed = visits.renew_lease(stored.registry, now)
-                await ports.store.commit(commit_of(stored, renewed, service_of(begun.tenant), now))
+                await commit(commit_of(stored, renewed, service_of(begun.tenant), now), ports)
                 lease.until = now + LEASE
         except (Conflict, StorageUnavailable, TimeoutError):
             _log.warning("The lease on '%s' is not renewed.", begun.spec.name, exc_info=True)

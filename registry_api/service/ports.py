@@ -7,7 +7,9 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding, Undelivered
 from registry_api.domain.events import Event
+from registry_api.domain.notifications import Subscriber
 from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
@@ -74,6 +76,7 @@ class Progress(BaseModel):
     net: str | None = None
     checks: str | None = None
     retention: str | None = None
+    outstanding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Commit:
     replaces: str | None
     operations: Sequence[Operation] = ()
     events: Sequence[Event] = ()
+    outstanding: Outstanding | None = None
     revision: Revision | None = None
     replay: Replay | None = None
 
@@ -134,6 +138,13 @@ class Store(Protocol):
 
     async def list_events(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Event]:
         """Return up to `limit` events (1 to 100) of a name, the newest first, also of registries that are gone.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave for the registry.
+        """
+
+    async def list_undelivered(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Undelivered]:
+        """Return up to `limit` events (1 to 100) of a name that subscribers were not told of, the newest first.
 
         Raises:
             ValueError: If the continuation is not one that this method gave for the registry.
@@ -220,6 +231,137 @@ class WorkQueue(Protocol):
         """
 
 
+class Notice(BaseModel):
+    """The content of a message: that there is something to tell of a registry, up to which event.
+
+    One that announces another attempt names the subscriber, and when the attempt is due.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    name: str
+    incarnation: str
+    sequence: int
+    announced_at: AwareDatetime
+    subscriber: str | None = None
+    due: AwareDatetime | None = None
+
+    @property
+    def key(self) -> RegistryKey:
+        """Return the key of the registry."""
+        return RegistryKey(self.tenant, self.name)
+
+
+class NoticeQueue(Protocol):
+    """Where it is announced that there is something to tell."""
+
+    async def send(self, message: Notice, delay: timedelta) -> None:
+        """Put a notice on the queue, to be seen after a delay of whole seconds.
+
+        Raises:
+            StorageUnavailable: If the notice may not have been kept.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A record as it was read, or is about to be written for the first time, when it has no version yet."""
+
+    record: T
+    version: str | None
+
+
+class Outbox(Protocol):
+    """What is yet to be told, and who was told how much. Every method may raise `StorageUnavailable`."""
+
+    async def read(self, key: RegistryKey, incarnation: str) -> Kept[Outstanding] | None:
+        """Return what is yet to be told of a registry, None when everybody was told."""
+
+    async def walk(self, limit: int, continuation: str | None) -> Page[Kept[Outstanding]]:
+        """Return what is yet to be told of up to `limit` registries (1 to 100) of all tenants.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave.
+        """
+
+    async def postpone(self, kept: Kept[Outstanding], due: datetime) -> None:
+        """Note when to look again whether it was forgotten.
+
+        Raises:
+            Conflict: If it is no longer as it was read.
+        """
+
+    async def settle(self, kept: Kept[Outstanding]) -> None:
+        """Note that everybody was told.
+
+        Raises:
+            Conflict: If it is no longer as it was read: there may be more to tell.
+        """
+
+    async def read_events(self, key: RegistryKey, incarnation: str, after: int, through: int) -> Sequence[Event]:
+        """Return the events after one, through another (1 to 100), the oldest first; what was removed is left out."""
+
+    async def read_cursor(self, key: RegistryKey, incarnation: str, subscriber: str) -> Kept[Cursor] | None:
+        """Return how far a subscriber was told of a registry, None when it never was."""
+
+    async def keep_cursor(
+        self,
+        key: RegistryKey,
+        incarnation: str,
+        subscriber: str,
+        cursor: Kept[Cursor],
+        undelivered: Undelivered | None = None,
+    ) -> Kept[Cursor]:
+        """Note how far a subscriber was told, and in the same transaction what it will never be told of.
+
+        Raises:
+            Conflict: If somebody else has noted it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sent to a subscriber."""
+
+    id: str
+    time: datetime  # of this attempt
+    content_type: str
+    body: bytes
+
+
+class DeliveryError(Exception):
+    """A letter that a subscriber has not taken, and what that means.
+
+    Args:
+        failure: The cause, for people, and whether there is any point in trying again.
+    """
+
+    def __init__(self, failure: DeliveryFailure) -> None:
+        super().__init__(failure.cause)
+        self.failure = failure
+
+
+class Courier(Protocol):
+    """Takes letters to subscribers."""
+
+    async def deliver(self, subscriber: Subscriber, letter: Letter) -> None:
+        """Deliver a letter; the caller limits the time.
+
+        Raises:
+            DeliveryError: If the subscriber may not have taken it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told what happens, and by which way."""
+
+    subscribers: Sequence[Subscriber]
+    outbox: Outbox
+    queue: NoticeQueue
+
+
 class BackendError(Exception):
     """An action that a backend could not start, and what that means.
 
@@ -287,3 +429,4 @@ class Ports:
     clock: Clock
     ids: Ids
     roles: Roles
+    audience: Audience | None = None  # nobody is told anything

@@ -14,6 +14,7 @@ from registry_api.domain import lifecycle, visits
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.registry import Registry, Visit, service_of
 from registry_api.domain.visits import Findings
+from registry_api.service import announcing
 from registry_api.service.announcing import announce
 from registry_api.service.leasing import under_lease
 from registry_api.service.ports import Backend, Commit, Conflict, Message, Ports, StorageUnavailable, Stored
@@ -144,7 +145,7 @@ def _next_token(registry: Registry, message: Message, ports: Ports) -> str:
 async def _commit(stored: Stored, registry: Registry | None, now: datetime, ports: Ports) -> bool:
     """Put a registry in the place of what is stored; tell whether nobody was faster."""
     try:
-        await ports.store.commit(_commit_of(stored, registry, now))
+        await announcing.commit(_commit_of(stored, registry, now), ports)
     except Conflict:
         return False
     return True
@@ -158,7 +159,7 @@ async def _take_lease(stored: Stored, following: Visit, now: datetime, ports: Po
     """Return the registry with its lease taken, None when somebody else was faster."""
     commit = _commit_of(stored, visits.begin_visit(stored.registry, following, now), now)
     try:
-        version = await ports.store.commit(commit)
+        version = await announcing.commit(commit, ports)
     except Conflict:
         return None
     return Stored(commit.registry, version) if commit.registry is not None and version is not None else None

@@ -20,7 +20,8 @@ def commit_of(
     newest = registry.operation if registry else lifecycle.gone(after.operation, now)
     is_known = before is not None and before.operation == newest
     operations = [*_superseded(before, newest), *([] if is_known else [newest])]
-    events = list(events_of(before, after, operations, by=by, now=now, origin=origin))
+    is_gone = registry is None
+    events = list(events_of(before, after, operations, by=by, now=now, origin=origin, is_gone=is_gone))
     if registry is not None and events:
         registry = registry.model_copy(update={"events": events[-1].sequence})
     is_new = registry is not None and (before is None or before.spec != registry.spec)

@@ -11,6 +11,7 @@ from functools import partial
 from registry_api.domain import drift, lifecycle, visits
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.registry import Registry, Visit, service_of
+from registry_api.service import announcing, delivering
 from registry_api.service.announcing import announce
 from registry_api.service.ports import Backend, Conflict, Ports, Progress, StorageUnavailable, Stored
 from registry_api.service.recording import commit_of
@@ -43,6 +44,8 @@ async def tick(*, ports: Ports, backend: Backend) -> None:
     ends = ports.clock.now() + CHECKING_TIME
     checks = await _next_page(progress.checks, partial(_check, ports=ports, backend=backend), ends, ports)
     progress = await _keep(progress, progress.model_copy(update={"checks": checks}), ports)
+    outstanding = await delivering.remind(progress.outstanding, ROWS_PER_PAGE, ports=ports)
+    progress = await _keep(progress, progress.model_copy(update={"outstanding": outstanding}), ports)
     retention = await _sweep(progress.retention, ports)
     await _keep(progress, progress.model_copy(update={"retention": retention}), ports)
 
@@ -113,4 +116,4 @@ async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backen
 
 
 async def _commit(stored: Stored, registry: Registry, now: datetime, ports: Ports) -> None:
-    await ports.store.commit(commit_of(stored, registry, service_of(registry.tenant), now))
+    await announcing.commit(commit_of(stored, registry, service_of(registry.tenant), now), ports)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from registry_api.service.ports import Clock, Conflict, Message
+from pydantic import BaseModel
+
+from registry_api.service.ports import Clock, Conflict
 from registry_api.storage.messages import encode, whole_seconds
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write
 
@@ -47,6 +49,14 @@ class MemoryRows:
         await asyncio.sleep(0)
         begin = ("", "") if start is None else (start.partition, start.key or "")
         found = [keys for keys in sorted(self._rows) if keys >= begin]
+        following = Position(*found[limit]) if len(found) > limit else None
+        return Slice([self._rows[keys] for keys in found[:limit]], following)
+
+    async def find(self, prefix: str, limit: int, start: Position | None) -> Slice:
+        """Return rows whose keys begin with a prefix, in the order of the partitions and the keys."""
+        await asyncio.sleep(0)
+        begin = ("", "") if start is None else (start.partition, start.key or "")
+        found = [keys for keys in sorted(self._rows) if keys >= begin and keys[1].startswith(prefix)]
         following = Position(*found[limit]) if len(found) > limit else None
         return Slice([self._rows[keys] for keys in found[:limit]], following)
 
@@ -111,7 +121,7 @@ class MemoryQueue:
         """Do nothing: memory always answers."""
         await asyncio.sleep(0)
 
-    async def send(self, message: Message, delay: timedelta) -> None:
+    async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds."""
         await asyncio.sleep(0)
         delivery = Delivery(self._number(), encode(message), 0, self._number())

@@ -3,10 +3,10 @@
 import math
 from datetime import timedelta
 
-from registry_api.service.ports import Message
+from pydantic import BaseModel
 
 
-def encode(message: Message) -> bytes:
+def encode(message: BaseModel) -> bytes:
     """Return a message as JSON."""
     return message.model_dump_json(exclude_none=True).encode()
 

@@ -1,4 +1,4 @@
-"""The work queue in Azure Storage. Importing this imports the SDK: do it where the queue is first needed."""
+"""Queues in Azure Storage. Importing this imports the SDK: do it where the queue is first needed."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -7,8 +7,8 @@ from functools import cached_property
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import StorageErrorCode
 from azure.storage.queue.aio import QueueClient
+from pydantic import BaseModel
 
-from registry_api.service.ports import Message
 from registry_api.storage.messages import encode, whole_seconds
 from registry_api.storage.sdk import bounded, client_options, code_of
 
@@ -34,7 +34,7 @@ class StorageQueue:
             with suppress(ResourceNotFoundError):
                 await self._client.get_queue_properties()
 
-    async def send(self, message: Message, delay: timedelta) -> None:
+    async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds.
 
         When the answer is lost it is sent again: a second message does no harm.
@@ -66,7 +66,7 @@ class StorageQueue:
             **client_options(),
         )
 
-    async def _send(self, message: Message, delay: timedelta) -> None:
+    async def _send(self, message: BaseModel, delay: timedelta) -> None:
         await self._client.send_message(
             encode(message).decode(), visibility_timeout=whole_seconds(delay), time_to_live=_NEVER
         )

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from registry_api.domain.registry import RegistryKey
 from registry_api.domain.spec import STORED
 from registry_api.storage.rows import Row
 
@@ -15,7 +16,13 @@ REVISION = "rev:"
 EVENT = "event:"
 REPLAY = "idem:"
 CLAIM = "claim"
+CURSOR = "cursor:"
+OUTSTANDING = "outbox:"
+UNDELIVERED = "undelivered:"
 QUARANTINED = "message:"
+
+FIRST_PARTITION, LAST_PARTITION = " ", "~~"
+LAST_NUMBER = 9_999_999_999
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
@@ -38,6 +45,21 @@ class UnreadableRowError(Exception):
 def escape(text: str) -> str:
     """Return a text without the characters that keys may not hold, or that delimit their parts."""
     return quote(text, safe="").replace("%", "=")
+
+
+def partition_of(key: RegistryKey) -> str:
+    """Return the partition that all rows of a registry share."""
+    return f"{escape(key.tenant)}:{escape(key.name)}"
+
+
+def event_key(incarnation: str, sequence: int) -> str:
+    """Return a key by which the newest event of the newest incarnation is the first."""
+    return f"{EVENT}{escape(incarnation)}:{LAST_NUMBER - sequence:010d}"
+
+
+def end_of(prefix: str) -> str:
+    """Return the first key after those that begin with a prefix that ends in a colon."""
+    return prefix.removesuffix(":") + ";"
 
 
 def parse(model: type[_Record], row: Row) -> _Record:

@@ -6,29 +6,35 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
 from registry_api.service.ports import Claim, Conflict, Replay, Revision
 from registry_api.storage.records import (
     CLAIM,
+    CURSOR,
     EVENT,
     OPERATION,
+    OUTSTANDING,
     QUARANTINED,
     REGISTRY,
     REPLAY,
     REVISION,
+    UNDELIVERED,
     Quarantined,
     UnreadableRowError,
+    end_of,
     escape,
     parse,
 )
 from registry_api.storage.rows import Delete, Position, Row, Rows, Slice
 
 KEEP_OPERATIONS = timedelta(days=30)  # after their end
-KEEP_REVISIONS = timedelta(days=30)  # after the end of their registry
+KEEP_REVISIONS = timedelta(days=30)  # after the end of their registry; cursors as well
 KEEP_EVENTS = timedelta(days=400)  # a year, and time to look back on it
 KEEP_QUARANTINED = timedelta(days=90)
+KEEP_OUTSTANDING = timedelta(days=30)  # a month in which nobody could be told
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +53,9 @@ async def sweep(rows: Rows, limit: int, start: Position | None, now: datetime) -
 
 
 def _incarnation_in(row: Row) -> str | None:
-    """Return the incarnation in the key of a revision, as it stands there; None for any other row."""
-    return row.key.removeprefix(REVISION).rpartition(":")[0] if row.key.startswith(REVISION) else None
+    """Return the incarnation in the key of what its registry needs, as it stands there; None for any other row."""
+    kind = next((kind for kind in _NEEDED if row.key.startswith(kind)), None)
+    return None if kind is None else row.key.removeprefix(kind).rpartition(":")[0]
 
 
 async def _needed(rows: Rows, partition: str, incarnations: Collection[str | None], now: datetime) -> set[str]:
@@ -62,7 +69,7 @@ async def _is_remembered(rows: Rows, partition: str, incarnation: str, now: date
     try:
         if registry is not None and escape(parse(Registry, registry).incarnation) == incarnation:
             return True
-        newest = await rows.range(partition, begin, begin.removesuffix(":") + ";", 1, None)
+        newest = await rows.range(partition, begin, end_of(begin), 1, None)
         return any(now < parse(Event, row).time + KEEP_REVISIONS for row in newest.rows)
     except UnreadableRowError:
         _log.exception("Revisions are kept because nobody can tell for how long.")
@@ -85,10 +92,14 @@ def _operation(row: Row) -> datetime | None:
     return None if ended is None else ended + KEEP_OPERATIONS
 
 
+_NEEDED = (REVISION, CURSOR)
 _KEPT_UNTIL: Mapping[str, Callable[[Row], datetime | None]] = {
     OPERATION: _operation,
     EVENT: lambda row: parse(Event, row).time + KEEP_EVENTS,
     REVISION: lambda row: parse(Revision, row).accepted_at + KEEP_REVISIONS,
+    CURSOR: lambda row: parse(Cursor, row).written_at + KEEP_REVISIONS,
+    OUTSTANDING: lambda row: parse(Outstanding, row).since + KEEP_OUTSTANDING,
+    UNDELIVERED: lambda row: parse(Undelivered, row).given_up_at + KEEP_EVENTS,
     REPLAY: lambda row: parse(Replay, row).expires_at,
     CLAIM: lambda row: parse(Claim, row).expires_at,
     QUARANTINED: lambda row: parse(Quarantined, row).time + KEEP_QUARANTINED,

@@ -109,6 +109,18 @@ class Rows(Protocol):
             ValueError: If no walk ended at `start`.
         """
 
+    async def find(self, prefix: str, limit: int, start: Position | None) -> Slice:
+        """Return rows whose keys begin with a prefix that ends in a colon, in the order of the partitions and the keys.
+
+        Args:
+            prefix: The beginning of the keys.
+            limit: How many rows to return at most.
+            start: Where an earlier call ended; None begins at the first partition.
+
+        Raises:
+            ValueError: If no call ended at `start`.
+        """
+
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
         """Return rows of one partition from a range of keys, in the order of the keys.
 

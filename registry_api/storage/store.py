@@ -5,33 +5,42 @@ tenant are a range from `tenant:` up to `tenant;`, the character after the colon
 """
 
 import logging
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.ports import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
+from registry_api.storage.paging import Continuation, following, page_of
 from registry_api.storage.records import (
     CLAIM,
     EVENT,
+    FIRST_PARTITION,
+    LAST_NUMBER,
+    LAST_PARTITION,
     OPERATION,
+    OUTSTANDING,
     QUARANTINED,
     REGISTRY,
     REPLAY,
     REVISION,
+    UNDELIVERED,
     Quarantined,
     UnreadableRowError,
+    end_of,
     escape,
+    event_key,
     parse,
+    partition_of,
 )
 from registry_api.storage.retention import sweep
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Rows, Slice, Upsert, Write
+from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, Upsert, Write
 
 # Claims of idempotency keys have partitions of their own, outside of every tenant's range: a key is the caller's,
 # whichever registry it is used for.
@@ -39,9 +48,7 @@ _CLAIMS = "=idem"
 _CLAIM_ATTEMPTS = 5
 _RESYNC, _PROGRESS = "=resync", "progress"
 _QUARANTINE = "=quarantine"
-_FIRST_PARTITION, _LAST_PARTITION = " ", "~~"
 _EVERYWHERE, _EVERY_ROW = "every registry", "every row"  # what no tenant's list is called
-_LAST_NUMBER = 9_999_999_999
 
 _log = logging.getLogger(__name__)
 
@@ -60,19 +67,19 @@ class RegistryStore:
 
     async def read(self, key: RegistryKey) -> Stored | None:
         """Return a registry, or None."""
-        row = await self._rows.get(_partition(key), REGISTRY)
+        row = await self._rows.get(partition_of(key), REGISTRY)
         return None if row is None else Stored(parse(Registry, row), row.version)
 
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
-        row = await self._rows.get(_partition(key), _operation_key(operation_id))
+        row = await self._rows.get(partition_of(key), _operation_key(operation_id))
         return None if row is None else parse(Operation, row)
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries of a tenant, in the order of their keys."""
         first, end = (escape(tenant) + delimiter for delimiter in ":;")
-        start = _Continuation.decode(continuation, f"{tenant}:")
-        return _page(Registry, await self._rows.scan(first, end, REGISTRY, limit, start), f"{tenant}:")
+        start = Continuation.decode(continuation, f"{tenant}:")
+        return page_of(Registry, await self._rows.scan(first, end, REGISTRY, limit, start), f"{tenant}:")
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations of a registry, the newest first: that is the order of their ids."""
@@ -88,22 +95,26 @@ class RegistryStore:
         """Return up to `limit` events of a name, the newest first: that is the order of incarnations as well."""
         return await self._list(Event, key, EVENT, limit, continuation)
 
+    async def list_undelivered(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Undelivered]:
+        """Return up to `limit` events of a name that subscribers were not told of, the newest first."""
+        return await self._list(Undelivered, key, UNDELIVERED, limit, continuation)
+
     async def walk(self, limit: int, continuation: str | None) -> Page[Stored]:
         """Return up to `limit` registries of all tenants. A row that cannot be read is left out, and logged."""
-        start = _Continuation.decode(continuation, _EVERYWHERE)
-        found = await self._rows.scan(_FIRST_PARTITION, _LAST_PARTITION, REGISTRY, limit, start)
+        start = Continuation.decode(continuation, _EVERYWHERE)
+        found = await self._rows.scan(FIRST_PARTITION, LAST_PARTITION, REGISTRY, limit, start)
         items = []
         for row in found.rows:
             try:
                 items.append(Stored(parse(Registry, row), row.version))
             except UnreadableRowError:
                 _log.exception("The walk leaves a registry out.")
-        return Page(items, _following(found, _EVERYWHERE))
+        return Page(items, following(found, _EVERYWHERE))
 
     async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
         """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end."""
-        found = await sweep(self._rows, limit, _Continuation.decode(continuation, _EVERY_ROW), now)
-        return _following(found, _EVERY_ROW)
+        found = await sweep(self._rows, limit, Continuation.decode(continuation, _EVERY_ROW), now)
+        return following(found, _EVERY_ROW)
 
     async def read_progress(self) -> Progress:
         """Return how far the resync has come."""
@@ -139,58 +150,33 @@ class RegistryStore:
 
     async def read_replay(self, key: RegistryKey, idempotency_key: str) -> Replay | None:
         """Return what a request with an idempotency key led to, or None."""
-        row = await self._rows.get(_partition(key), _replay_key(idempotency_key))
+        row = await self._rows.get(partition_of(key), _replay_key(idempotency_key))
         return None if row is None else parse(Replay, row)
 
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone."""
         writes: list[Write] = [_registry_write(commit)]
         writes += (Upsert(_operation_key(operation.id), operation.model_dump_json()) for operation in commit.operations)
-        writes += (Insert(_event_key(event), event.model_dump_json()) for event in commit.events)
+        for event in commit.events:
+            writes.append(Insert(event_key(event.incarnation, event.sequence), event.model_dump_json()))
+        if commit.outstanding is not None:
+            key = f"{OUTSTANDING}{escape(commit.outstanding.incarnation)}"
+            writes.append(Upsert(key, commit.outstanding.model_dump_json()))
         if commit.revision is not None:
             writes.append(Insert(_revision_key(commit.revision), commit.revision.model_dump_json()))
         if commit.replay is not None:
             writes.append(Upsert(_replay_key(commit.replay.idempotency_key), commit.replay.model_dump_json()))
-        versions = await self._rows.transact(_partition(commit.key), writes)
+        versions = await self._rows.transact(partition_of(commit.key), writes)
         return versions[0]
 
     async def _list(
         self, model: type[_Record], key: RegistryKey, prefix: str, limit: int, continuation: str | None
     ) -> Page[_Record]:
         """List the rows of a registry whose keys begin with a prefix that ends in a colon."""
-        scope = f"{_partition(key)}/{prefix}"
-        start = _Continuation.decode(continuation, scope)
-        end = prefix.removesuffix(":") + ";"
-        return _page(model, await self._rows.range(_partition(key), prefix, end, limit, start), scope)
-
-
-class _Continuation(BaseModel):
-    """Where the next page of a list begins."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scope: str  # what is listed
-    position: Position
-
-    @classmethod
-    def decode(cls, text: str | None, scope: str) -> Position | None:
-        if text is None:
-            return None
-        try:
-            padding = "=" * (-len(text) % 4)
-            continuation = cls.model_validate_json(urlsafe_b64decode(text + padding))
-        except ValueError as error:
-            raise ValueError("The continuation is none that a list has given.") from error
-        if continuation.scope != scope:
-            raise ValueError("The continuation was given for another list.")
-        return continuation.position
-
-    def encode(self) -> str:
-        return urlsafe_b64encode(self.model_dump_json().encode()).decode().rstrip("=")
-
-
-def _partition(key: RegistryKey) -> str:
-    return f"{escape(key.tenant)}:{escape(key.name)}"
+        scope = f"{partition_of(key)}/{prefix}"
+        start = Continuation.decode(continuation, scope)
+        found = await self._rows.range(partition_of(key), prefix, end_of(prefix), limit, start)
+        return page_of(model, found, scope)
 
 
 def _claim_partition(tenant: str, idempotency_key: str) -> str:
@@ -212,12 +198,7 @@ def _replay_key(idempotency_key: str) -> str:
 
 def _revision_key(revision: Revision) -> str:
     """Return a key by which the newest revision is the first."""
-    return f"{REVISION}{escape(revision.incarnation)}:{_LAST_NUMBER - revision.generation:010d}"
-
-
-def _event_key(event: Event) -> str:
-    """Return a key by which the newest event of the newest incarnation is the first."""
-    return f"{EVENT}{escape(event.incarnation)}:{_LAST_NUMBER - event.sequence:010d}"
+    return f"{REVISION}{escape(revision.incarnation)}:{LAST_NUMBER - revision.generation:010d}"
 
 
 def _registry_write(commit: Commit) -> Write:
@@ -229,11 +210,3 @@ def _registry_write(commit: Commit) -> Write:
         case Commit(registry=None, replaces=str(version)):
             return Delete(REGISTRY, version)
     raise ValueError("A commit that removes a registry says which version of it.")
-
-
-def _page(model: type[_Record], found: Slice, scope: str) -> Page[_Record]:
-    return Page([parse(model, row) for row in found.rows], _following(found, scope))
-
-
-def _following(found: Slice, scope: str) -> str | None:
-    return _Continuation(scope=scope, position=found.next).encode() if found.next else None

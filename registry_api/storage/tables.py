@@ -13,6 +13,7 @@ from azure.data.tables import TableEntity, TableErrorCode, TableTransactionError
 from azure.data.tables.aio import TableClient
 
 from registry_api.service.ports import Conflict
+from registry_api.storage.records import end_of
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write
 from registry_api.storage.sdk import DEADLINE, bounded, client_options, code_of
 
@@ -20,6 +21,7 @@ _SERVICE = "Table storage"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
 _PARTITIONS = "PartitionKey ge @first and PartitionKey lt @end and RowKey eq @key"
 _KEYS = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end"
+_PREFIX = "RowKey ge @first and RowKey lt @end"
 _NOT_AS_READ = {
     TableErrorCode.ENTITY_ALREADY_EXISTS.value,
     TableErrorCode.UPDATE_CONDITION_NOT_SATISFIED.value,
@@ -71,6 +73,10 @@ class TableRows:
     async def walk(self, limit: int, start: Position | None) -> Slice:
         """Return rows of any key from all partitions, in the order of the partitions and then the keys."""
         return await self._query("", {}, limit, start)
+
+    async def find(self, prefix: str, limit: int, start: Position | None) -> Slice:
+        """Return rows whose keys begin with a prefix, in the order of the partitions and the keys."""
+        return await self._query(_PREFIX, {"first": prefix, "end": end_of(prefix)}, limit, start)
 
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
         """Return rows of one partition from a range of keys, in the order of the keys."""

@@ -309,6 +309,7 @@ def event_of(registry: Registry, sequence: int) -> Event:
     return Event(
         incarnation=registry.incarnation,
         sequence=sequence,
+        registry=registry.spec.name,
         scope=registry.scope,
         time=NOW,
         type=EventType.REQUEST_ACCEPTED,

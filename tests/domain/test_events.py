@@ -37,6 +37,8 @@ def test_an_event_tells_everything() -> None:
         actor_type="Application",
         request_id="r1",
         address="203.0.113.7",
+        registry="Demo1",
+        state="Accepted",
     )
 
 

@@ -58,7 +58,8 @@ def test_the_catch_all_is_the_last_function(indexed: dict[str, list[str]]) -> No
 
 def test_every_route_is_a_function(indexed: dict[str, list[str]]) -> None:
     """The table of routes and the worker's functions are all that there is."""
-    expected = {route.name for route in ROUTES} | {"provision", "provision_poison", "resync", "zz_no_such_route"}
+    of_queues = {"provision", "provision_poison", "notify", "notify_poison"}
+    expected = {route.name for route in ROUTES} | of_queues | {"resync", "zz_no_such_route"}
 
     assert set(indexed["functions"]) == expected
 

@@ -1,10 +1,11 @@
 """A whole control plane in memory: twins of storage and cloud, a clock that a test moves, a worker that it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from registry_api.domain.notifications import Subscriber
 from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.plan import Action, Observation, Presence, Verb
@@ -12,12 +13,14 @@ from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Resource
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import Draft, examine
-from registry_api.service import history, reconcile, registries, resync
+from registry_api.service import delivering, history, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.ports import BackendError, Message, Ports, Roles, Store
+from registry_api.service.ports import Audience, BackendError, Courier, Message, Notice, Ports, Roles, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
+from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.store import RegistryStore
+from tests.courier import MemoryCourier
 
 ADA = Caller(tenant="tenant", name="ada")
 SCOPE = Scope(subscription_id="sub", resource_group="group")
@@ -131,15 +134,21 @@ class World:
     def __init__(self, *, looks: int = 0, store: Store | None = None, roles: Roles | None = None) -> None:
         self.clock = ManualClock()
         self.ids = CountingIds()
-        self.store = store or RegistryStore(MemoryRows())
+        self.rows = MemoryRows()
+        self.store = store or RegistryStore(self.rows)
         self.queue = MemoryQueue(self.clock)
+        self.subscribers: Sequence[Subscriber] = ()
+        self.notices = MemoryQueue(self.clock)
+        self.letters = MemoryCourier()
+        self.courier: Courier = self.letters
         self.backend = MemoryBackend(looks)
         self.roles = roles or Owners()
 
     @property
     def ports(self) -> Ports:
         """Return what functions of the service need."""
-        return Ports(self.store, self.queue, self.clock, self.ids, self.roles)
+        audience = Audience(self.subscribers, RegistryOutbox(self.rows), self.notices) if self.subscribers else None
+        return Ports(self.store, self.queue, self.clock, self.ids, self.roles, audience)
 
     async def put(self, *regions: str, caller: Caller = ADA, **fields: Any) -> Outcome:
         """Ask for a registry named Demo1 with these regions, the first one primary."""
@@ -165,6 +174,15 @@ class World:
         """Do what the resync timer does."""
         await resync.tick(ports=self.ports, backend=self.backend)
 
+    async def notify_once(self) -> bool:
+        """Let the function of the notices take one, if there is one to be seen."""
+        delivery = await self.notices.receive(INVISIBLE)
+        if delivery is None:
+            return False
+        await delivering.notify(Notice.model_validate_json(delivery.body), ports=self.ports, courier=self.courier)
+        await self.notices.delete(delivery)
+        return True
+
     async def work_once(self) -> bool:
         """Let the worker take one message, if there is one to be seen."""
         delivery = await self.queue.receive(INVISIBLE)
@@ -182,9 +200,9 @@ class World:
         """
         done = 0
         for _ in range(seconds):
-            while await self.work_once():
+            while await self.work_once() or await self.notify_once():
                 done += 1
-            if not self.queue.messages():
+            if not self.queue.messages() and not self.notices.messages():
                 return done
             self.clock.advance(1)
         raise AssertionError(f"Messages are still coming after {seconds} seconds.")

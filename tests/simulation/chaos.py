@@ -16,7 +16,7 @@ from tests.simulation.cloud import refused, unreachable
 from tests.simulation.faults import Fault, suffer
 from tests.simulation.processes import running
 from tests.simulation.weather import REGIONS, Weather
-from tests.simulation.world import BACKEND, POISON, QUEUE
+from tests.simulation.world import BACKEND, NOTICES, POISON, QUEUE
 
 REQUEST = "request"
 """How the names of processes begin that answer a client. The others are workers."""
@@ -135,7 +135,7 @@ class Chaos:
         return fault
 
     def _is_doubled(self, call: Call) -> bool:
-        is_message = call.port in {QUEUE, POISON} and call.method == "send"
+        is_message = call.port in {QUEUE, POISON, NOTICES} and call.method == "send"
         return is_message and self.is_on and self._random.random() < self._weather.duplicate_rate
 
     def _delay(self, process: str) -> float:

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from registry_api.domain.delivery import REMIND_AFTER, DeliveryFailure
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.operation import DEADLINE, Operation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind
 from registry_api.service import history, registries
 from registry_api.service.accepting import Intent, Outcome
+from registry_api.service.ports import Letter
 from tests.service.world import ADA, ASKING, SCOPE, document
 from tests.simulation.cloud import Place, refused
 from tests.simulation.scenario import Scenario
@@ -230,6 +232,58 @@ async def drift_and_update(world: Scenario) -> None:
     await world.settle_with_net()
 
 
+async def told(world: Scenario) -> None:
+    """Somebody is told that a registry is made."""
+    _listen(world)
+    world.arm()
+    await world.ask(_put(world, "eastus"))
+    await world.settle()
+
+
+async def told_of_the_end(world: Scenario) -> None:
+    """Somebody is told that a registry is gone, and that there is another one of its name."""
+    _listen(world)
+    await _existing(world, "eastus")
+    await world.ask(_delete(world))
+    await world.settle()
+    await world.ask(_put(world, "eastus"))
+    await world.settle()
+
+
+async def told_again(world: Scenario) -> None:
+    """Somebody does not take the first letters, and one of them never."""
+    _listen(world)
+    world.letters.trouble = lambda _, letter: _reluctance(world, letter)
+    world.arm()
+    await world.ask(_put(world, "eastus"))
+    await world.settle()
+
+
+async def told_after_a_loss(world: Scenario) -> None:
+    """Every notice is lost, and the resync timer finds what is yet to be told."""
+    _listen(world)
+    world.letters.trouble = lambda *_: DeliveryFailure(cause="It answered 500.")
+    await world.ask(_put(world, "eastus"))
+    while world.queue.messages():
+        await world.work()
+    world.lose_messages()
+    world.letters.trouble = lambda *_: None
+    world.clock.advance(REMIND_AFTER.total_seconds())
+    world.arm()
+    await world.settle_with_net()
+
+
+def _listen(world: Scenario) -> None:
+    world.subscribe(ADA.tenant)
+
+
+def _reluctance(world: Scenario, letter: Letter) -> DeliveryFailure | None:
+    if letter.id.endswith("-2"):
+        return DeliveryFailure(cause="It answered 410.", final=True)
+    tried = [other for other in world.letters.tried[f"of-{ADA.tenant}"] if other.id == letter.id]
+    return DeliveryFailure(cause="It answered 500.") if len(tried) < 2 else None
+
+
 def _meddle(world: Scenario) -> None:
     lost: list[Place] = [thing.place for thing in world.cloud.things() if thing.place.kind is Kind.STORAGE_ACCOUNT]
     spoiled = [thing.place for thing in world.cloud.things() if thing.place.kind is Kind.REPLICA]
@@ -264,6 +318,10 @@ FLOWS: dict[str, Flow] = {
         overdue,
         drift,
         drift_and_update,
+        told,
+        told_of_the_end,
+        told_again,
+        told_after_a_loss,
     )
 }
 """By their names. A new flow is a function here and is covered like the others."""

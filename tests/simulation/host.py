@@ -2,8 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
-from registry_api.service.ports import Clock, Conflict, Message, StorageUnavailable
+from pydantic import BaseModel
+
+from registry_api.service.ports import Clock, Conflict, StorageUnavailable
 from registry_api.storage.memory import Delivery, MemoryQueue
 
 HIDDEN = timedelta(minutes=10)  # while a message is worked on; what a dead worker leaves hidden comes back then
@@ -24,7 +27,7 @@ class HostQueue(MemoryQueue):
         self._now = clock.now
         self._late = late
 
-    async def send(self, message: Message, delay: timedelta) -> None:
+    async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after the delay or later: queues keep no order."""
         await super().send(message, delay + self._late())
 
@@ -54,21 +57,29 @@ class HostQueue(MemoryQueue):
         return self.due is not None and self.due <= self._now()
 
 
-Function = Callable[[Message], Awaitable[None]]
+Content = TypeVar("Content", bound=BaseModel)
 
 
-class Host:
+class Host(Generic[Content]):
     """Takes messages, runs the function for each, and does with the message what follows from that.
 
     Args:
         queue: The queue.
         poison: Where messages go that failed too often; None for the poison queue itself.
+        model: What messages are.
         function: What is run. It may raise anything.
     """
 
-    def __init__(self, queue: HostQueue, poison: HostQueue | None, function: Function) -> None:
+    def __init__(
+        self,
+        queue: HostQueue,
+        poison: HostQueue | None,
+        model: type[Content],
+        function: Callable[[Content], Awaitable[None]],
+    ) -> None:
         self._queue = queue
         self._poison = poison
+        self._model = model
         self._function = function
 
     @property
@@ -86,7 +97,7 @@ class Host:
             return  # the message shows itself again, unless somebody else has it
 
     async def _work_on(self, delivery: Delivery) -> None:
-        message = Message.model_validate_json(delivery.body)
+        message = self._model.model_validate_json(delivery.body)
         if self._poison is not None and delivery.dequeue_count > MOST_DELIVERIES:
             await self._give_up(delivery, message)
             return
@@ -102,7 +113,7 @@ class Host:
             return
         await self._queue.delete(delivery)
 
-    async def _give_up(self, delivery: Delivery, message: Message) -> None:
+    async def _give_up(self, delivery: Delivery, message: Content) -> None:
         if self._poison is not None:
             await self._poison.send(message, timedelta(0))
             await self._queue.delete(delivery)

@@ -8,16 +8,20 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
+from pydantic import BaseModel
+
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
 from registry_api.service import resync
 from registry_api.service.accepting import Outcome
-from registry_api.service.ports import Message, StorageUnavailable
+from registry_api.service.ports import Message, Notice, StorageUnavailable
 from tests.service.world import ManualClock
 from tests.simulation.faults import Fault, Plan
+from tests.simulation.host import Content
 from tests.simulation.processes import Died, process
 from tests.simulation.settled import problems
+from tests.simulation.told import interleaved
 from tests.simulation.world import World, differences
 
 TICK = timedelta(seconds=15)
@@ -58,7 +62,7 @@ class Scenario(World):
         self._numbers, self._sent = count(1), count()
         self.was_broken = False
         self._answered: list[str] = []
-        self._doubled: set[tuple[str, Message]] = set()  # what a visit sends on is not doubled again
+        self._doubled: set[tuple[str, BaseModel]] = set()  # what a visit sends on is not doubled again
         super().__init__(ManualClock(), self.plan, self._late)
 
     def break_worker(self) -> None:
@@ -89,10 +93,10 @@ class Scenario(World):
         if due is None:
             return
         self.clock.time = max(self.clock.time, due)
-        host = self.worker if self.queue.is_ready else self.poison_worker
+        hosts = (self.worker, self.notifier, self.poison_worker)
         try:
             with process(f"worker {next(self._numbers)}"):
-                await host.step()
+                await next(host.step for host in hosts if host.is_ready)()
         except Died:
             pass
         self.violations += self.stranded()
@@ -101,6 +105,7 @@ class Scenario(World):
         """Let every message be gone, and from here the resync timer run as well."""
         self.has_net = True
         self.queue.clear()
+        self.notices.clear()
 
     async def tick(self) -> None:
         """Let the resync timer do what it does."""
@@ -119,7 +124,7 @@ class Scenario(World):
             await self.tick()
             while self.due is not None and self.due <= self.clock.time:
                 await self.work()
-            if self.due is None and not self.waiting():
+            if self.due is None and not self.waiting() and not await self.is_outstanding():
                 return
         self.violations.append(f"something is still to be done after {PATIENCE}")
 
@@ -149,7 +154,7 @@ class Scenario(World):
         lost = [f"operation '{answered}' is lost" for answered in self._answered if answered not in stored]
         if self.poisoned and not self.was_broken:
             lost.append(f"{sorted(self.poisoned)} are given up although the worker works")
-        return lost + await problems(self)
+        return lost + interleaved(self) + await problems(self)
 
     async def visit(self, message: Message) -> None:
         """Do what the worker's function does with a message, twice at the same time if it is delivered so."""
@@ -159,7 +164,11 @@ class Scenario(World):
         """Do what the poison queue's function does with a message, twice at the same time if it is delivered so."""
         await self._deliver(super().give_up, message)
 
-    async def _deliver(self, function: Callable[[Message], Awaitable[None]], message: Message) -> None:
+    async def notify(self, notice: Notice) -> None:
+        """Do what the function of the notices does with one, twice at the same time if it is delivered so."""
+        await self._deliver(super().notify, notice)
+
+    async def _deliver(self, function: Callable[[Content], Awaitable[None]], message: Content) -> None:
         if self.variant.delivery is not Delivery.TWICE or (function.__name__, message) in self._doubled:
             await function(message)
             return

@@ -9,6 +9,7 @@ from registry_api.domain.registry import ProvisioningState, Registry, RegistryKe
 from registry_api.domain.resources import ResourceState
 from registry_api.service.ports import Revision
 from tests.simulation.cloud import Thing
+from tests.simulation.told import problems_of_letters
 from tests.simulation.world import World, differences
 
 _PAGE = 100
@@ -20,6 +21,7 @@ async def problems(world: World) -> list[str]:
     found = [*world.violations, *world.cloud.violations]
     if world.messages():
         found.append(f"{len(world.messages())} messages are left")
+    found += await problems_of_letters(world)
     for key in world.journal.keys:
         found += [f"'{key.name}': {problem}" async for problem in _of_registry(world, key)]
     found += [f"nobody owns {thing.place}" for thing in world.cloud.things() if not _has_owner(world, thing)]

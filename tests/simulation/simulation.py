@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from registry_api.domain.registry import Caller, ProvisioningState
-from registry_api.service import registries, resync
+from registry_api.service import delivering, registries, resync
 from registry_api.service.accepting import Intent
 from registry_api.service.ports import StorageUnavailable
 from tests.service.world import SCOPE
@@ -65,12 +66,15 @@ class _Simulation:
         self._world.has_net = self._weather.has_net
         self._world.cloud.trouble = self._chaos.trouble
         self._world.cloud.duration = lambda: timedelta(seconds=self._random.uniform(0, self._weather.cloud_seconds))
+        if self._weather.has_audience:
+            self._world.subscribe(*TENANTS)
         self._model = Model(self._world.journal)
 
     async def run(self) -> History:
         others = [
             *(self._work(f"worker {number}", self._world.worker) for number in range(self._weather.workers)),
             self._work("poison worker", self._world.poison_worker),
+            *(self._work(f"notifier {number}", self._world.notifier) for number in range(self._weather.workers)),
             *([self._tick(), self._lose_messages()] if self._weather.has_net else []),
             self._jump(),
             self._trouble(),
@@ -97,7 +101,7 @@ class _Simulation:
             trace=self._trace,
         )
 
-    async def _work(self, name: str, host: Host) -> None:
+    async def _work(self, name: str, host: Host[Any]) -> None:
         number = 0
         while True:
             due = self._world.due
@@ -134,6 +138,7 @@ class _Simulation:
             await asyncio.sleep(self._random.uniform(0, 2 * self._weather.loss_pause))
             if self._chaos.is_on:
                 self._world.queue.clear()
+                self._world.notices.clear()
                 self._trace.add("all messages are lost")
                 self._trace.counts["losses"] += 1
 
@@ -167,12 +172,19 @@ class _Simulation:
     async def _rest(self) -> float:
         """Wait until no message is left, and nobody waits for one; return how long it took."""
         began, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
-        while self._world.due is not None or self._world.waiting():
+        while self._world.due is not None or self._world.waiting() or await self._is_outstanding():
             if loop.time() - began > PATIENCE.total_seconds():
                 self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
                 break
             await asyncio.sleep(_LONGEST_NAP)
         return loop.time() - began
+
+    async def _is_outstanding(self) -> bool:
+        """Tell whether there is something yet to be told; only the net brings a notice that failed too often."""
+        is_outstanding = await self._world.is_outstanding()
+        if is_outstanding and self._world.poison_notices.messages() and not self._weather.has_net:
+            await delivering.remind(None, 100, ports=self._world.ports)
+        return is_outstanding
 
     async def _heal(self) -> Sequence[str]:
         """Look at every registry again now that nothing fails, and return what is wrong then."""

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain import lifecycle, visits
+from registry_api.domain import delivery, lifecycle, visits
+from registry_api.domain.delivery import Cursor
+from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.visits import Findings
-from registry_api.service import accepting, reconcile, registries, resync
+from registry_api.service import accepting, announcing, delivering, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
 from tests.service.world import ADA, SCOPE, document
+from tests.simulation.flows import FLOWS
 from tests.simulation.model import Answer, Model, Request, View
 from tests.simulation.processes import Process
 from tests.simulation.rules import broken_rules
@@ -52,6 +55,10 @@ def _count_twice(registry: Registry, *arguments: Any) -> Registry:
     return updated.model_copy(update={"generation": updated.generation + 1})
 
 
+def _skip(cursor: Cursor, event: Event, *others: Any) -> Cursor:
+    return delivery.release(delivery.advance(cursor, event.sequence, others[-1]), others[-1])
+
+
 def _end_happily(operation: Operation, by: Operation) -> Operation:
     return operation.model_copy(update={"status": OperationStatus.SUCCEEDED, "end_time": by.start_time})
 
@@ -73,6 +80,9 @@ _end_visit, _update = visits.end_visit, lifecycle.update
         ("poison", reconcile, "give_up", _say_nothing, "is stuck at"),
         ("lost_queue", resync, "_tend", _say_nothing, "something is still to be done"),
         ("drift", resync, "_check", _say_nothing, "is not repaired"),
+        ("told", announcing, "addressed", lambda events, *_: events, "was not told of"),
+        ("told_again", delivery, "fail", _skip, "was not told of"),
+        ("told_after_a_loss", delivering, "remind", _say_nothing, "something is yet to be told"),
         ("remove_region", lifecycle, "update", lambda *arguments: arguments[0], "what was answered"),
     ],
 )
@@ -82,6 +92,21 @@ async def test_a_broken_service_is_noticed(
     """A service that forgets one of its duties fails the crash points, and they say what is wrong."""
     monkeypatch.setattr(owner, name, instead)
     assert told in "; ".join((await run(Schedule(flow))).problems)
+
+
+async def test_letters_out_of_order_are_noticed() -> None:
+    """Whoever was told of the end before the beginning is found, and who was told of what never was."""
+    world = Scenario({}, Variant())
+    await FLOWS["told"](world)
+    assert await world.problems() == []
+    (name,) = world.letters.taken
+    world.letters.tried[name].reverse()
+    assert ["in the order" in problem for problem in await world.problems()] == [True]
+    world.letters.taken[name].reverse()
+    assert any("after number" in problem for problem in await world.problems())
+    world.letters.taken[name][0] = replace(world.letters.taken[name][0], id="another")
+    found = "; ".join(await world.problems())
+    assert ("which never happened" in found, "was not told of" in found) == (True, True)
 
 
 async def _world() -> tuple[Scenario, Model]:

@@ -59,7 +59,14 @@ async def test_pairs_of_crash_points_are_survived(flow: str) -> None:
 async def test_every_method_of_a_port_is_a_boundary() -> None:
     """Whatever a port can do is guarded in the world, so that a method which is added is covered at once."""
     world = Scenario({}, Variant())
-    ports = {"rows": world.rows, "queue": world.ports.queue, "poison": world.poison, "backend": world.backend}
+    ports = {
+        "rows": world.rows,
+        "queue": world.ports.queue,
+        "poison": world.poison,
+        "backend": world.backend,
+        "notices": world.notices,
+        "courier": world.courier,
+    }
     for port, guarded in ports.items():
         for name in async_methods(PORTS[port]):
             assert getattr(guarded, name).__qualname__.startswith("_Guarded."), f"{port}.{name}"
@@ -72,6 +79,8 @@ def test_the_methods_of_the_ports_are_found() -> None:
     assert {"send"} <= found["queue"]
     assert found["queue"] == found["poison"]
     assert {"observe", "start"} <= found["backend"]
+    assert {"send"} <= found["notices"]
+    assert {"deliver"} <= found["courier"]
 
 
 async def test_a_method_that_is_added_is_a_boundary() -> None:
@@ -102,7 +111,7 @@ async def test_every_flow_has_boundaries(flow: str) -> None:
 
 async def test_every_port_is_passed_by_some_flow() -> None:
     """No port is guarded in vain."""
-    assert {call.port for flow in FLOWS for call in (await run(Schedule(flow))).calls} >= {"rows", "queue", "backend"}
+    assert {call.port for flow in FLOWS for call in (await run(Schedule(flow))).calls} >= {*PORTS} - {"poison"}
 
 
 @pytest.mark.parametrize("text", ["create 3:before 17:lost twice repeats", "poison late", "delete 1:after once"])

@@ -28,6 +28,7 @@ class Weather:
     meddle_pause: float  # seconds between two changes by somebody from outside
     cloud_seconds: float  # that a change takes at most
     haste: float  # seconds that a client waits between two requests, at most
+    has_audience: bool  # somebody is told everything, of each tenant
     verbs: tuple[int, ...]  # how much of each kind clients ask for
 
     @classmethod
@@ -50,5 +51,6 @@ class Weather:
             meddle_pause=random.choice((100.0, 100_000.0)),
             cloud_seconds=random.choice((0.0, 2.0, 20.0, 90.0)),
             haste=random.choice((0.5, 5.0, 40.0)),
+            has_audience=random.choice((True, False)),
             verbs=tuple(random.choice((1, 2, 6)) for _ in range(VERBS)),
         )

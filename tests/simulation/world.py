@@ -1,13 +1,30 @@
 """A control plane whose every effect passes a hook, and what is noticed about it while it runs."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
+from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
-from registry_api.service import reconcile
-from registry_api.service.ports import Backend, Clock, Conflict, Message, Ports, StorageUnavailable, WorkQueue
+from registry_api.service import delivering, reconcile
+from registry_api.service.ports import (
+    Audience,
+    Backend,
+    Clock,
+    Conflict,
+    Courier,
+    DeliveryError,
+    Message,
+    Notice,
+    NoticeQueue,
+    Ports,
+    StorageUnavailable,
+    WorkQueue,
+)
+from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.rows import Rows
+from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
 from tests.simulation.boundaries import Call, Hook, guard
 from tests.simulation.cloud import Cloud, unreachable
@@ -15,13 +32,22 @@ from tests.simulation.host import Host, HostQueue
 from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
 from tests.simulation.rules import broken_rules
 
-ROWS, QUEUE, POISON, BACKEND = "rows", "queue", "poison", "backend"
-PORTS: dict[str, type] = {ROWS: Rows, QUEUE: WorkQueue, POISON: WorkQueue, BACKEND: Backend}
+ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER = "rows", "queue", "poison", "backend", "notices", "courier"
+PORTS: dict[str, type] = {
+    ROWS: Rows,
+    QUEUE: WorkQueue,
+    POISON: WorkQueue,
+    BACKEND: Backend,
+    NOTICES: NoticeQueue,
+    COURIER: Courier,
+}
 """What has effects, by the name that a call of it shows."""
 
 
 def not_answering(call: Call) -> Exception:
     """Return what a caller gets that does not know whether its call took effect."""
+    if call.port == COURIER:
+        return DeliveryError(DeliveryFailure(cause="It does not answer."))
     return unreachable("?") if call.port == BACKEND else StorageUnavailable(str(call))
 
 
@@ -48,9 +74,29 @@ class World:
         self.rows: Rows = guard(rows, ROWS, hook)
         self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), Owners())
         self.truth = JournaledStore(rows)  # the same rows, which always answer
+        self.outbox = RegistryOutbox(rows)  # the same
+        notices, lost_notices = HostQueue(clock, late), HostQueue(clock, late)
+        self.notices, self.poison_notices = guard(notices, NOTICES, hook), guard(lost_notices, POISON, hook)
+        self.letters = MemoryCourier()
+        self.courier: Courier = guard(self.letters, COURIER, hook)
         self.poisoned: set[RegistryKey] = set()
-        self.worker = Host(self.queue, self.poison, self.visit)
-        self.poison_worker = Host(self.poison, None, self.give_up)
+        self.worker = Host(self.queue, self.poison, Message, self.visit)
+        self.poison_worker = Host(self.poison, None, Message, self.give_up)
+        self.notifier = Host(self.notices, self.poison_notices, Notice, self.notify)
+
+    def subscribe(self, *tenants: str) -> None:
+        """Let there be a subscriber who is told everything, of each of these tenants."""
+        subscribers = [subscriber(f"of-{tenant}", tenant) for tenant in tenants]
+        audience = Audience(subscribers, RegistryOutbox(self.rows), self.notices)
+        self.ports = replace(self.ports, audience=audience)
+
+    async def notify(self, notice: Notice) -> None:
+        """Do what the function of the notices does with one."""
+        await self._foresee(delivering.notify(notice, ports=self.ports, courier=self.courier))
+
+    async def is_outstanding(self) -> bool:
+        """Tell whether there is something yet to be told."""
+        return bool((await self.outbox.walk(1, None)).items)
 
     async def visit(self, message: Message) -> None:
         """Do what the worker's function does with a message."""
@@ -66,7 +112,8 @@ class World:
     @property
     def due(self) -> datetime | None:
         """Return when the next message can be seen, None when there is none at all."""
-        return min((due for due in (self.queue.due, self.poison.due) if due is not None), default=None)
+        queues = (self.queue, self.poison, self.notices)
+        return min((queue.due for queue in queues if queue.due is not None), default=None)
 
     def messages(self) -> Sequence[Message]:
         """Return every message, seen or not, poisoned or not."""

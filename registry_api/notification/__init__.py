@@ -1,0 +1,1 @@
+"""Courier: letters to subscribers over HTTP, signed, and to nobody inside."""
