@@ -72,6 +72,27 @@ async def test_who_loses_the_race_for_the_lease_comes_again(monkeypatch: pytest.
         patch.setattr(RegistryOutbox, "keep_cursor", lose)
         ((again, seconds),) = await notify(world, notice)
     assert (again.subscriber, seconds, world.letters.tried) == ("inventory", 5, {})
+    assert await outstanding(world) == [1]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(14, [CREATED]), (15, [])])
+async def test_nothing_is_begun_that_may_outlast_the_lease(
+    monkeypatch: pytest.MonkeyPatch, *, seconds: int, told: list[str]
+) -> None:
+    """When storage was slow, the letter is left to the next notice: it could arrive in somebody else's time."""
+    world, notice = await begun()
+    read = RegistryOutbox.read_events
+
+    async def read_slowly(*arguments: Any) -> Any:
+        world.clock.advance(seconds)
+        return await read(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RegistryOutbox, "read_events", read_slowly)
+        queued = await notify(world, notice)
+    assert (world.letters.types(), len(queued), len(await outstanding(world))) == (told, not told, not told)
+    await world.settle()
+    assert world.letters.types() == [CREATED, PROVISIONED]
 
 
 async def test_only_the_notice_of_the_next_attempt_waits_for_it() -> None:
