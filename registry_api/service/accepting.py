@@ -67,6 +67,7 @@ async def change(
             operation_id=ports.ids.operation_id(key, now),
             visit=Visit(token=ports.ids.visit_token(), due=now + visits.FIRST_VISIT_DELAY),
             traceparent=intent.traceparent,
+            placement=ports.placement,
         )
         registry = decide(stored.registry if stored else None, acceptance)
         if registry is not None:

@@ -37,7 +37,7 @@ async def preview(
     registry = stored.registry if stored else None
     now = ports.clock.now()
     visit = Visit(token=ports.ids.visit_token(), due=now)
-    acceptance = Acceptance(intent.caller, now, ports.ids.operation_id(key, now), visit)
+    acceptance = Acceptance(intent.caller, now, ports.ids.operation_id(key, now), visit, placement=ports.placement)
     after = put_decision(document, scope, intent, allowed)(registry, acceptance) or registry
     if after is None:
         raise TypeError("A PUT leaves a registry.")

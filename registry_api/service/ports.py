@@ -11,7 +11,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.resources import Failure, Resource
+from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.domain.spec import RegistrySpec
 
 T = TypeVar("T")
@@ -274,3 +274,4 @@ class Ports:
     queue: WorkQueue
     clock: Clock
     ids: Ids
+    placement: Placement | None = None  # where the resources of new registries are made
