@@ -6,11 +6,17 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from registry_api.access.identity import Identity, identity_for
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.ports import Backend, Ports
 from registry_api.settings import QUEUE, TABLE, Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from registry_api.storage.sdk import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -67,14 +73,15 @@ def app() -> App:
     from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
-    connection, clock = settings().storage_connection, SystemClock()
+    given, clock = settings(), SystemClock()
     return App(
-        settings=settings(),
+        settings=given,
         ports=Ports(
-            store=RegistryStore(TableRows(connection, TABLE)),
-            queue=StorageQueue(connection, QUEUE),
+            store=RegistryStore(TableRows(_storage(given.table_service), TABLE)),
+            queue=StorageQueue(_storage(given.queue_service), QUEUE),
             clock=clock,
             ids=RandomIds(),
+            placement=given.placement,
         ),
         identity=identity_for(settings(), clock),
     )
@@ -83,7 +90,36 @@ def app() -> App:
 @cache
 def backend() -> Backend:
     """Return the cloud that the settings name; only the worker needs it."""
-    from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the SDKs cost start-up time
+    given = settings()
+    if given.backend == "azure":
+        from registry_api.provisioning.arm import ResourceManager  # noqa: PLC0415 - the SDKs cost start-up time
+        from registry_api.provisioning.azure import AzureBackend  # noqa: PLC0415 - the same
+
+        clock = SystemClock()
+        return AzureBackend(ResourceManager(given.azure_endpoint, credential(), clock), clock)
+    from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the same
+
+    return LocalBackend(given.local_blob_endpoint, given.local_account_key, given.local_regions_down)
+
+
+@cache
+def credential() -> "AsyncTokenCredential":
+    """Return who the app is to Azure: its own identity there, and a developer's login elsewhere."""
+    from azure.identity.aio import (  # noqa: PLC0415 - the same
+        AzureCliCredential,
+        AzureDeveloperCliCredential,
+        ChainedTokenCredential,
+        ManagedIdentityCredential,
+    )
 
     given = settings()
-    return LocalBackend(given.local_blob_endpoint, given.local_account_key, given.local_regions_down)
+    if given.identity_endpoint:
+        return ManagedIdentityCredential(client_id=given.client_id or None)
+    return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
+
+
+def _storage(service: str) -> "Connection":
+    """Return how a service of the app's own storage account is reached: with its key, or else with our identity."""
+    from registry_api.storage.sdk import Endpoint  # noqa: PLC0415 - the same
+
+    return settings().storage_connection or Endpoint(service, credential())

@@ -11,11 +11,13 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from registry_api.domain import regions
+from registry_api.domain.resources import Placement
 
 TABLE = "registries"
 QUEUE = "provisioning"
@@ -98,14 +100,45 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    table_service: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__tableServiceUri",
+            description="Address of the account's tables, which are then used with the app's own identity.",
+        ),
+    ] = ""
+    queue_service: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__queueServiceUri",
+            description="Address of the account's queues; the host reads it too.",
+        ),
+    ] = ""
     storage_connection: Annotated[
         str,
         Field(
             alias="AzureWebJobsStorage",
             repr=False,
-            description="Connection string of the storage account that holds the table and the queue.",
+            description="Connection string of the storage account that holds the table and the queue; empty where the "
+            "two addresses above are given.",
+            validate_default=True,
         ),
-    ]
+    ] = ""
+    client_id: Annotated[
+        str,
+        Field(
+            alias="AZURE_CLIENT_ID",
+            description="Client id of the app's user-assigned identity; empty takes the one that the system assigned.",
+        ),
+    ] = ""
+    identity_endpoint: Annotated[
+        str,
+        Field(
+            alias="IDENTITY_ENDPOINT",
+            description="Set by Azure where the app has an identity of its own; without it a developer's login is "
+            "taken, of the Azure CLI or the Azure Developer CLI.",
+        ),
+    ] = ""
     environment: Annotated[
         str,
         Field(
@@ -115,9 +148,28 @@ class Settings(BaseModel):
         ),
     ] = "Production"
     backend: Annotated[
-        Literal["local"],
-        Field(alias="REGISTRY_BACKEND", description="What is provisioned: `local`, on Azurite."),
+        Literal["local", "azure"],
+        Field(alias="REGISTRY_BACKEND", description="What is provisioned: `local`, on Azurite, or `azure`."),
     ] = "local"
+    azure_subscription_id: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_AZURE_SUBSCRIPTION_ID",
+            description="Azure backend: the subscription in which the resources of new registries are made.",
+        ),
+    ] = ""
+    azure_resource_group: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_AZURE_RESOURCE_GROUP",
+            description="Azure backend: a group that is there, for the resources of all new registries; empty makes a "
+            "group for each registry.",
+        ),
+    ] = ""
+    azure_endpoint: Annotated[
+        str,
+        Field(alias="REGISTRY_AZURE_ENDPOINT", description="Azure backend: where Azure Resource Manager is."),
+    ] = "https://management.azure.com"
     local_blob_endpoint: Annotated[
         str,
         Field(
@@ -152,7 +204,8 @@ class Settings(BaseModel):
         Field(
             alias="REGISTRY_SIGNING_KEY",
             repr=False,
-            description="Seals the continuations of lists; empty takes the storage account's key.",
+            description="Seals the continuations of lists; empty takes the storage account's key, if there is one.",
+            validate_default=True,
         ),
     ] = ""
     authority: Annotated[
@@ -236,7 +289,7 @@ class Settings(BaseModel):
                 "or REGISTRY_KEYS."
             )
 
-    @field_validator("authority")
+    @field_validator("authority", "azure_endpoint")
     @classmethod
     def _trustworthy(cls, given: str) -> str:
         address = urlsplit(given)
@@ -251,15 +304,47 @@ class Settings(BaseModel):
             raise ValueError("REGISTRY_TENANTS must say whose callers are let in")
         return self
 
+    @model_validator(mode="after")
+    def _with_subscription(self) -> Self:
+        if self.backend == "azure" and not self.azure_subscription_id:
+            raise ValueError("REGISTRY_AZURE_SUBSCRIPTION_ID must say where registries are made on Azure")
+        return self
+
+    @field_validator("table_service", "queue_service")
+    @classmethod
+    def _address(cls, given: str) -> str:
+        if given and urlsplit(given).scheme != "https":
+            raise ValueError("must be an https address")
+        return given.rstrip("/")
+
+    @field_validator("signing_key")
+    @classmethod
+    def _there_without_a_storage_key(cls, given: str, info: ValidationInfo) -> str:
+        if not given and info.data.get("storage_connection") == "":
+            raise ValueError("must be set where storage is used with an identity and has no key")
+        return given
+
     @field_validator("storage_connection")
     @classmethod
-    def _full_connection_string(cls, given: str) -> str:
+    def _full_connection_string(cls, given: str, info: ValidationInfo) -> str:
+        if not given and info.data.get("table_service") and info.data.get("queue_service"):
+            return given
         if given == _DEVELOPMENT_STORAGE:
             return _DEVELOPMENT_CONNECTION
         parts = {part.partition("=")[0] for part in given.split(";")}
         if not {"AccountName", "AccountKey"} <= parts:
-            raise ValueError("must be a storage account's connection string, with AccountName and AccountKey")
+            raise ValueError(
+                "must be a storage account's connection string, with AccountName and AccountKey, unless "
+                "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri are set"
+            )
         return given
+
+    @property
+    def placement(self) -> Placement | None:
+        """Return where the resources of new registries are made, None where the backend has no groups."""
+        if self.backend == "local":
+            return None
+        return Placement(subscription_id=self.azure_subscription_id, resource_group=self.azure_resource_group or None)
 
     @property
     def lets_somebody_in(self) -> bool:
