@@ -77,7 +77,7 @@ class Resources:
                 raise _busy("StorageAccountOperationInProgress", there)
             _same_location(there, body, "InvalidResourceLocation")
             _same(there, body, "isHnsEnabled")
-            there.body = body
+            there.body, there.state = body, SUCCEEDED
             return Response(HTTPStatus.OK, there.shown())
         owner = self._cloud.owner_of(STORAGE, name)
         if owner is not None or self._cloud.is_taken(STORAGE, name):
@@ -112,6 +112,7 @@ class Resources:
         if there is not None:
             _same_location(there, body, "InvalidResourceLocation")
             there.body = {**body, "properties": {**there.body["properties"], **body.get("properties", {})}}
+            there.state = SUCCEEDED
             return Response(HTTPStatus.OK, there.shown())
         if self._cloud.owner_of(REGISTRY, name) is not None or self._cloud.is_taken(REGISTRY, name):
             raise ArmError(HTTPStatus.CONFLICT, "AlreadyInUse", f"The registry {name} is already in use.")

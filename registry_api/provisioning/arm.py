@@ -6,10 +6,12 @@ as a `Retry-After` says, and for ten seconds after it has registered a resource 
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.policies import (
@@ -143,10 +145,20 @@ class ResourceManager:
                 self._endpoint,
                 policies=policies,
                 transport=AioHttpTransport(
-                    connection_timeout=_CONNECT_WITHIN, read_timeout=CALL_SECONDS, use_env_settings=False
+                    session=_session(), connection_timeout=_CONNECT_WITHIN, read_timeout=CALL_SECONDS
                 ),
             )
         return self._clients[subscription]
+
+
+def _session() -> aiohttp.ClientSession:
+    # A context of its own: that of aiohttp was made when it was imported, whatever SSL_CERT_FILE has said since.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=ssl.create_default_context()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # the SDK does it
+        trust_env=False,
+    )
 
 
 async def _post(client: ResourceManagementClient, endpoint: str, path: str, version: str, body: Json | None) -> None:
