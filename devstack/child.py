@@ -117,7 +117,8 @@ class Child:
 
 
 def _relay(process: subprocess.Popen[bytes], listener: Callable[[bytes], None]) -> None:
-    for line in process.stdout or ():
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
-        listener(line)
+    with process.stdout or contextlib.nullcontext(()) as lines:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            listener(line)

@@ -6,14 +6,21 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import StaticRoles
+from registry_api.configured import Subscription
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.ports import Audience, Backend, Courier, Ports
-from registry_api.settings import NOTICES, QUEUE, TABLE, Settings, Subscription
+from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
 from registry_api.storage.rows import Rows
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from registry_api.storage.sdk import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -70,17 +77,18 @@ def app() -> App:
     from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
-    connection, clock = settings().storage_connection, SystemClock()
-    rows = TableRows(connection, TABLE)
+    given, clock = settings(), SystemClock()
+    rows = TableRows(_storage(given.table_service), TABLE)
     return App(
-        settings=settings(),
+        settings=given,
         ports=Ports(
             store=RegistryStore(rows),
-            queue=StorageQueue(connection, QUEUE),
+            queue=StorageQueue(_storage(given.queue_service), QUEUE),
             clock=clock,
             ids=RandomIds(),
-            roles=StaticRoles(settings().role_book),
+            roles=StaticRoles(given.role_book),
             audience=_audience(rows),
+            placement=given.placement,
         ),
         identity=identity_for(settings(), clock),
     )
@@ -96,7 +104,7 @@ def _audience(rows: Rows) -> Audience | None:
     return Audience(
         subscribers=tuple(map(_subscriber, given.subscriptions)),
         outbox=RegistryOutbox(rows),
-        queue=StorageQueue(given.storage_connection, NOTICES),
+        queue=StorageQueue(_storage(given.queue_service), NOTICES),
     )
 
 
@@ -116,7 +124,36 @@ def courier() -> Courier:
 @cache
 def backend() -> Backend:
     """Return the cloud that the settings name; only the worker needs it."""
-    from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the SDKs cost start-up time
+    given = settings()
+    if given.backend == "azure":
+        from registry_api.provisioning.arm import ResourceManager  # noqa: PLC0415 - the SDKs cost start-up time
+        from registry_api.provisioning.azure import AzureBackend  # noqa: PLC0415 - the same
+
+        clock = SystemClock()
+        return AzureBackend(ResourceManager(given.azure_endpoint, credential(), clock), clock)
+    from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the same
+
+    return LocalBackend(given.local_blob_endpoint, given.local_account_key, given.local_regions_down)
+
+
+@cache
+def credential() -> "AsyncTokenCredential":
+    """Return who the app is to Azure: its own identity there, and a developer's login elsewhere."""
+    from azure.identity.aio import (  # noqa: PLC0415 - the same
+        AzureCliCredential,
+        AzureDeveloperCliCredential,
+        ChainedTokenCredential,
+        ManagedIdentityCredential,
+    )
 
     given = settings()
-    return LocalBackend(given.local_blob_endpoint, given.local_account_key, given.local_regions_down)
+    if given.identity_endpoint:
+        return ManagedIdentityCredential(client_id=given.client_id or None)
+    return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
+
+
+def _storage(service: str) -> "Connection":
+    """Return how a service of the app's own storage account is reached: with its key, or else with our identity."""
+    from registry_api.storage.sdk import Endpoint  # noqa: PLC0415 - the same
+
+    return settings().storage_connection or Endpoint(service, credential())

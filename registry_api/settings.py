@@ -1,27 +1,24 @@
 """Every setting of the app, and the only place that reads the environment."""
 
-import base64
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from registry_api import configured
 from registry_api.domain import regions
-from registry_api.domain.addresses import is_numeric, is_public
-from registry_api.domain.assignments import Assigned, Assignment, RoleBook
-from registry_api.domain.notifications import NotificationType
+from registry_api.domain.assignments import Assignment, RoleBook
+from registry_api.domain.resources import Placement
 
 DEVELOPER = "developer"  # who everybody is on a developer's machine
 TABLE = "registries"
@@ -67,140 +64,50 @@ def _words(given: object) -> object:
     return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
 
 
-_Guid = Annotated[
-    str,
-    BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
-    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
-]
-
-
-class PipelineKey(BaseModel):
-    """A key of a pipeline, of which only the hash is known, and whom it stands for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    tenant: _Guid
-    object_id: _Guid
-    roles: tuple[Assigned, ...] = ()
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
-
-
-_KEYS = TypeAdapter(tuple[PipelineKey, ...])
-
-
-def _keys(given: object) -> object:
-    """Read keys written as JSON. What is wrong is told without the text, which may hold a key by mistake."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return _KEYS.validate_json(given or "[]")
-    except ValidationError:
-        fields = ", ".join(PipelineKey.model_fields)
-        raise ValueError(
-            f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, roles a list of role and scope, "
-            "sha256 of the key in hex"
-        ) from None
-
-
-def _roles(given: object) -> object:
-    """Read roles and assignments written as JSON, or in a file of JSON."""
-    if not isinstance(given, str) or not given.strip():
-        return given or RoleBook()
-    try:
-        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"must be JSON, or the path of a file of it: {type(error).__name__}") from None
-    try:
-        return RoleBook.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(
-            "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
-            f"role and scope, perhaps denies): {place}: {first['msg']}"
-        ) from None
-
-
-_SECRET_PREFIX, _SECRET_BYTES = "whsec_", range(24, 65)  # Standard Webhooks
-
-
-def _secret(given: str) -> str:
-    """Check that what follows the prefix is as many bytes as Standard Webhooks asks for."""
-    key = base64.b64decode(given.removeprefix(_SECRET_PREFIX), validate=True)  # raises a ValueError
-    if not given.startswith(_SECRET_PREFIX) or len(key) not in _SECRET_BYTES:
-        raise ValueError("no secret")
-    return given
-
-
-class Subscription(BaseModel):
-    """A subscriber: whose registries it is told of, where, and what that is signed with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
-    tenant: _Guid
-    url: Annotated[str, Field(max_length=2000, repr=False)]
-    secrets: Annotated[tuple[Annotated[str, AfterValidator(_secret)], ...], Field(min_length=1, repr=False)]
-    types: Annotated[frozenset[NotificationType], Field(min_length=1)] = frozenset(NotificationType)
-
-    @field_validator("url")
-    @classmethod
-    def _plain(cls, given: str) -> str:
-        address = urlsplit(given)
-        if not address.hostname or address.username is not None or address.fragment or not given.isprintable():
-            raise ValueError("no address")
-        return given
-
-    @property
-    def origin(self) -> str:
-        """Return what of the address may be shown."""
-        address = urlsplit(self.url)
-        return f"{address.scheme}://{address.netloc}"
-
-    @property
-    def is_public(self) -> bool:
-        """Tell whether the address is encrypted and, as far as can be told without asking for it, of the internet."""
-        address = urlsplit(self.url)
-        host = address.hostname or ""
-        return address.scheme == "https" and (is_public(host) or not is_numeric(host))
-
-    @property
-    def is_http(self) -> bool:
-        """Tell whether the address is one of HTTP at all."""
-        return urlsplit(self.url).scheme in {"http", "https"}
-
-
-_SUBSCRIPTIONS = TypeAdapter(tuple[Subscription, ...])
-
-
-def _subscriptions(given: object) -> object:
-    """Read subscriptions written as JSON. What is wrong is told without the text, which has secrets."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return _SUBSCRIPTIONS.validate_json(given or "[]")
-    except ValidationError:
-        raise ValueError(
-            "must be a JSON list of subscribers with name (letters, digits, _ and -), tenant (a GUID), url (without "
-            "credentials and fragment), secrets (a list of whsec_ and 24 to 64 bytes in base64) and perhaps types "
-            f"({', '.join(NotificationType)})"
-        ) from None
-
-
 class Settings(BaseModel):
     """The app's settings; each is read from the environment variable that its alias names."""
 
     model_config = ConfigDict(frozen=True)
 
+    table_service: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__tableServiceUri",
+            description="Address of the account's tables, which are then used with the app's own identity.",
+        ),
+    ] = ""
+    queue_service: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__queueServiceUri",
+            description="Address of the account's queues; the host reads it too.",
+        ),
+    ] = ""
     storage_connection: Annotated[
         str,
         Field(
             alias="AzureWebJobsStorage",
             repr=False,
-            description="Connection string of the storage account that holds the table and the queue.",
+            description="Connection string of the storage account that holds the table and the queue; empty where the "
+            "two addresses above are given.",
+            validate_default=True,
         ),
-    ]
+    ] = ""
+    client_id: Annotated[
+        str,
+        Field(
+            alias="AZURE_CLIENT_ID",
+            description="Client id of the app's user-assigned identity; empty takes the one that the system assigned.",
+        ),
+    ] = ""
+    identity_endpoint: Annotated[
+        str,
+        Field(
+            alias="IDENTITY_ENDPOINT",
+            description="Set by Azure where the app has an identity of its own; without it a developer's login is "
+            "taken, of the Azure CLI or the Azure Developer CLI.",
+        ),
+    ] = ""
     environment: Annotated[
         str,
         Field(
@@ -210,9 +117,28 @@ class Settings(BaseModel):
         ),
     ] = "Production"
     backend: Annotated[
-        Literal["local"],
-        Field(alias="REGISTRY_BACKEND", description="What is provisioned: `local`, on Azurite."),
+        Literal["local", "azure"],
+        Field(alias="REGISTRY_BACKEND", description="What is provisioned: `local`, on Azurite, or `azure`."),
     ] = "local"
+    azure_subscription_id: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_AZURE_SUBSCRIPTION_ID",
+            description="Azure backend: the subscription in which the resources of new registries are made.",
+        ),
+    ] = ""
+    azure_resource_group: Annotated[
+        str,
+        Field(
+            alias="REGISTRY_AZURE_RESOURCE_GROUP",
+            description="Azure backend: a group that is there, for the resources of all new registries; empty makes a "
+            "group for each registry.",
+        ),
+    ] = ""
+    azure_endpoint: Annotated[
+        str,
+        Field(alias="REGISTRY_AZURE_ENDPOINT", description="Azure backend: where Azure Resource Manager is."),
+    ] = "https://management.azure.com"
     local_blob_endpoint: Annotated[
         str,
         Field(
@@ -247,7 +173,8 @@ class Settings(BaseModel):
         Field(
             alias="REGISTRY_SIGNING_KEY",
             repr=False,
-            description="Seals the continuations of lists; empty takes the storage account's key.",
+            description="Seals the continuations of lists; empty takes the storage account's key, if there is one.",
+            validate_default=True,
         ),
     ] = ""
     authority: Annotated[
@@ -268,13 +195,13 @@ class Settings(BaseModel):
         ),
     ] = ()
     tenants: Annotated[
-        tuple[_Guid, ...],
+        tuple[configured.Guid, ...],
         BeforeValidator(_words),
         Field(alias="REGISTRY_TENANTS", description="Ids of the tenants that are let in, separated by commas."),
     ] = ()
     keys: Annotated[
-        tuple[PipelineKey, ...],
-        BeforeValidator(_keys),
+        tuple[configured.PipelineKey, ...],
+        BeforeValidator(configured.keys),
         Field(
             alias="REGISTRY_KEYS",
             repr=False,
@@ -284,7 +211,7 @@ class Settings(BaseModel):
     ] = ()
     roles: Annotated[
         RoleBook,
-        BeforeValidator(_roles),
+        BeforeValidator(configured.roles),
         Field(
             alias="REGISTRY_ROLES",
             description="Who may do what: JSON with `assignments`, a list of `tenant`, `principal` (an object id), "
@@ -292,8 +219,8 @@ class Settings(BaseModel):
         ),
     ] = RoleBook()
     subscriptions: Annotated[
-        tuple[Subscription, ...],
-        BeforeValidator(_subscriptions),
+        tuple[configured.Subscription, ...],
+        BeforeValidator(configured.subscriptions),
         Field(
             alias="REGISTRY_SUBSCRIBERS",
             repr=False,
@@ -317,7 +244,8 @@ class Settings(BaseModel):
         ),
     ] = False
     tenant: Annotated[
-        _Guid, Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development.")
+        configured.Guid,
+        Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development."),
     ] = "00000000-0000-0000-0000-000000000001"
     subscription_id: Annotated[
         str,
@@ -364,7 +292,7 @@ class Settings(BaseModel):
         if not self.role_book.assignments:
             raise SettingsError("Nobody could do anything: set REGISTRY_ROLES, or roles in REGISTRY_KEYS.")
 
-    @field_validator("authority")
+    @field_validator("authority", "azure_endpoint")
     @classmethod
     def _trustworthy(cls, given: str) -> str:
         address = urlsplit(given)
@@ -395,14 +323,39 @@ class Settings(BaseModel):
             raise ValueError("REGISTRY_SUBSCRIBERS must have https addresses of the public internet")
         return self
 
+    @model_validator(mode="after")
+    def _with_subscription(self) -> Self:
+        if self.backend == "azure" and not self.azure_subscription_id:
+            raise ValueError("REGISTRY_AZURE_SUBSCRIPTION_ID must say where registries are made on Azure")
+        return self
+
+    @field_validator("table_service", "queue_service")
+    @classmethod
+    def _address(cls, given: str) -> str:
+        if given and urlsplit(given).scheme != "https":
+            raise ValueError("must be an https address")
+        return given.rstrip("/")
+
+    @field_validator("signing_key")
+    @classmethod
+    def _there_without_a_storage_key(cls, given: str, info: ValidationInfo) -> str:
+        if not given and info.data.get("storage_connection") == "":
+            raise ValueError("must be set where storage is used with an identity and has no key")
+        return given
+
     @field_validator("storage_connection")
     @classmethod
-    def _full_connection_string(cls, given: str) -> str:
+    def _full_connection_string(cls, given: str, info: ValidationInfo) -> str:
+        if not given and info.data.get("table_service") and info.data.get("queue_service"):
+            return given
         if given == _DEVELOPMENT_STORAGE:
             return _DEVELOPMENT_CONNECTION
         parts = {part.partition("=")[0] for part in given.split(";")}
         if not {"AccountName", "AccountKey"} <= parts:
-            raise ValueError("must be a storage account's connection string, with AccountName and AccountKey")
+            raise ValueError(
+                "must be a storage account's connection string, with AccountName and AccountKey, unless "
+                "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri are set"
+            )
         return given
 
     @property
@@ -419,6 +372,13 @@ class Settings(BaseModel):
                 for _ in range(self.has_developer)
             ]
         )
+
+    @property
+    def placement(self) -> Placement | None:
+        """Return where the resources of new registries are made, None where the backend has no groups."""
+        if self.backend == "local":
+            return None
+        return Placement(subscription_id=self.azure_subscription_id, resource_group=self.azure_resource_group or None)
 
     @property
     def lets_somebody_in(self) -> bool:

@@ -7,9 +7,9 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
+from registry_api.configured import PipelineKey
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller
-from registry_api.settings import PipelineKey
 
 _HEADER = "x-functions-key"
 

@@ -19,7 +19,7 @@ from registry_api.domain.registry import (
     SystemData,
     Visit,
 )
-from registry_api.domain.resources import Failure, FailureKind, assign, dismiss
+from registry_api.domain.resources import Failure, FailureKind, Placement, Resource, assign, dismiss
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, with_condition, with_ready, with_steps
@@ -34,6 +34,7 @@ class Acceptance:
     operation_id: str
     visit: Visit
     traceparent: str | None = None
+    placement: Placement | None = None  # of a registry that the request creates
 
     def operation(self, kind: OperationKind, registry: str, scope: Scope, generation: int) -> Operation:
         """Return the operation that the request starts."""
@@ -56,13 +57,14 @@ def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry
     registry = Registry(
         tenant=caller.tenant,
         scope=scope,
+        placement=acceptance.placement,
         incarnation=operation.id,
         spec=spec,
         serial=1,
         generation=1,
         state=ProvisioningState.ACCEPTED,
         operation=operation,
-        resources=assign(spec, (), identity_of(caller.tenant, operation.id)),
+        resources=assign(spec, (), identity_of(caller.tenant, operation.id), acceptance.placement),
         system_data=SystemData(
             created_by=caller.name,
             created_by_type=caller.kind,
@@ -87,7 +89,7 @@ def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Re
         state=ProvisioningState.ACCEPTED,
         deleting=False,
         system_data=_modified(registry, acceptance),
-        resources=assign(spec, registry.resources, identity_of(registry.tenant, registry.incarnation)),
+        resources=_assigned(registry, spec),
     )
 
 
@@ -109,7 +111,7 @@ def retry(registry: Registry, acceptance: Acceptance) -> Registry:
     if registry.deleting:
         resources, state = dismiss(registry.resources), ProvisioningState.DELETING
     else:
-        resources = assign(registry.spec, registry.resources, identity_of(registry.tenant, registry.incarnation))
+        resources = _assigned(registry, registry.spec)
         state = ProvisioningState.ACCEPTED
     return _change(registry, OperationKind.RECONCILE, acceptance, state=state, resources=resources)
 
@@ -207,6 +209,11 @@ def _broken_off(registry: Registry) -> str | None:
 def identity_of(tenant: str, incarnation: str) -> str:
     """Return what makes a registry unlike every other one, past or present."""
     return f"{tenant}|{incarnation}"
+
+
+def _assigned(registry: Registry, spec: RegistrySpec) -> tuple[Resource, ...]:
+    identity = identity_of(registry.tenant, registry.incarnation)
+    return assign(spec, registry.resources, identity, registry.placement)
 
 
 def _change(registry: Registry, kind: OperationKind, acceptance: Acceptance, **update: object) -> Registry:

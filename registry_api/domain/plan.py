@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from registry_api.domain.resources import Kind, Resource, ResourceKey, ResourceState
@@ -22,6 +23,15 @@ class Observation:
 
     presence: Presence
     details: Mapping[str, str] = field(default_factory=dict)
+    rest: timedelta | None = None  # how long the cloud wants to be left alone about it, although nothing is wrong
+
+
+_NEEDED = {
+    Kind.STORAGE_ACCOUNT: (Kind.RESOURCE_GROUP,),
+    Kind.CONTAINER_REGISTRY: (Kind.RESOURCE_GROUP,),
+    Kind.REPLICA: (Kind.RESOURCE_GROUP, Kind.CONTAINER_REGISTRY),
+}
+"""What must be there before a resource can be, and outlives it."""
 
 
 class Verb(StrEnum):
@@ -101,20 +111,16 @@ def _to_lose(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> Ac
 
 
 def _not_ready_yet(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> ResourceKey | None:
-    """Return what must be ready before this resource: a replica needs its container registry."""
-    if resource.kind is not Kind.REPLICA:
-        return None
-    return next(
-        (key for key, seen in presence.items() if key.kind is Kind.CONTAINER_REGISTRY and seen is not Presence.READY),
-        None,
-    )
+    """Return what must be ready before this resource."""
+    needed = _NEEDED.get(resource.kind, ())
+    return next((key for key, seen in presence.items() if key.kind in needed and seen is not Presence.READY), None)
 
 
 def _still_there(resource: Resource, presence: Mapping[ResourceKey, Presence]) -> ResourceKey | None:
-    """Return what must be gone before this resource: a container registry outlives its replicas."""
-    if resource.kind is not Kind.CONTAINER_REGISTRY:
-        return None
-    return next(
-        (key for key, seen in presence.items() if key.kind is Kind.REPLICA and seen is not Presence.ABSENT),
-        None,
-    )
+    """Return what must be gone before this resource, the one that waits for no other."""
+    outlived = [
+        key
+        for key, seen in presence.items()
+        if resource.kind in _NEEDED.get(key.kind, ()) and seen is not Presence.ABSENT
+    ]
+    return outlived[-1] if outlived else None

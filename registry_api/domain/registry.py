@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from registry_api.domain.names import key_of
 from registry_api.domain.operation import Operation
-from registry_api.domain.resources import Resource, ResourceKey, ResourceState, state_of, wanted
+from registry_api.domain.resources import Kind, Placement, Resource, ResourceKey, ResourceState, state_of, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 
@@ -140,6 +140,7 @@ class Registry(BaseModel):
 
     tenant: str
     scope: Scope
+    placement: Placement | None = None  # None where the cloud has no groups
     incarnation: str
     spec: RegistrySpec
     serial: int  # requests accepted so far; tells whether a request that was announced was also committed
@@ -168,7 +169,15 @@ class Registry(BaseModel):
     @property
     def wanted(self) -> dict[ResourceKey, StorageConfig | None]:
         """Return the resources that the registry is to have."""
-        return {} if self.deleting else wanted(self.spec)
+        return {} if self.deleting else wanted(self.spec, self.placement)
+
+    @property
+    def managed_group(self) -> str | None:
+        """Return the name of the group that its resources are in, None when the cloud has none for it."""
+        if self.placement is None:
+            return None
+        own = (resource.name for resource in self.resources if resource.kind is Kind.RESOURCE_GROUP)
+        return self.placement.resource_group or next(own, None)
 
     @property
     def storage_configs(self) -> dict[str, StorageConfig]:

@@ -1,4 +1,4 @@
-"""What a registry owns in the cloud: storage accounts in every region, one container registry, its replicas."""
+"""What a registry owns in the cloud: storage accounts in every region, a container registry, replicas, a group."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
@@ -19,9 +19,22 @@ _HASH_LENGTH = 21
 class Kind(StrEnum):
     """The kinds of cloud resources, in the order in which they are made."""
 
+    RESOURCE_GROUP = "ResourceGroup"  # only where a placement asks for one of the registry's own
     STORAGE_ACCOUNT = "StorageAccount"  # with its one container, `assets`
     CONTAINER_REGISTRY = "ContainerRegistry"
     REPLICA = "ContainerRegistryReplica"
+
+
+class Placement(BaseModel):
+    """Where in the cloud a registry's resources are made. Chosen when the registry is created, and kept.
+
+    `resource_group` is one that is there already and shared with others; None asks for one of the registry's own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subscription_id: str
+    resource_group: str | None = None
 
 
 class ResourceState(StrEnum):
@@ -105,9 +118,11 @@ class Resource(BaseModel):
         return self.rests_until is not None and now < self.rests_until
 
 
-def wanted(spec: RegistrySpec) -> dict[ResourceKey, StorageConfig | None]:
-    """Return the resources that a spec asks for."""
+def wanted(spec: RegistrySpec, placement: Placement | None = None) -> dict[ResourceKey, StorageConfig | None]:
+    """Return the resources that a spec asks for; without a placement the cloud has no groups."""
     result: dict[ResourceKey, StorageConfig | None] = {}
+    if placement is not None and placement.resource_group is None:
+        result[ResourceKey(Kind.RESOURCE_GROUP, spec.location)] = None
     for region in spec.replication_locations:
         for ordinal in range(region.storage_config.replication_count):
             result[ResourceKey(Kind.STORAGE_ACCOUNT, region.location, ordinal)] = region.storage_config
@@ -117,15 +132,18 @@ def wanted(spec: RegistrySpec) -> dict[ResourceKey, StorageConfig | None]:
     return result
 
 
-def assign(spec: RegistrySpec, existing: Sequence[Resource], identity: str) -> tuple[Resource, ...]:
+def assign(
+    spec: RegistrySpec, existing: Sequence[Resource], identity: str, placement: Placement | None = None
+) -> tuple[Resource, ...]:
     """Return the resources for a spec: those that exist keep their names, new ones get one.
 
     Args:
         spec: What is wanted.
         existing: What the registry may own already; what is no longer wanted stays, to be removed.
         identity: What makes this registry unlike every other one, past or present.
+        placement: Where the resources are made, if the cloud has groups.
     """
-    asked_for = wanted(spec)
+    asked_for = wanted(spec, placement)
     kept = [_afresh(resource, is_wanted=resource.key in asked_for) for resource in existing]
     have = {resource.key for resource in kept}
     home = next(
@@ -133,9 +151,9 @@ def assign(spec: RegistrySpec, existing: Sequence[Resource], identity: str) -> t
         _named(ResourceKey(Kind.CONTAINER_REGISTRY, spec.location), identity),
     )
     added = [
-        _named(key, identity, config)
-        if key.kind is Kind.STORAGE_ACCOUNT
-        else Resource(kind=key.kind, region=key.region, name=home.name, attempt=home.attempt)
+        Resource(kind=key.kind, region=key.region, name=home.name, attempt=home.attempt)
+        if key.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA}
+        else _named(key, identity, config)
         for key, config in asked_for.items()
         if key not in have
     ]

@@ -146,12 +146,13 @@ def _found(registry: Registry, findings: Findings, now: datetime, *, is_same: bo
         # A failure that an older request met must not keep a newer one from trying.
         met = findings.failures.get(resource.key)
         failure = _judged(resource, met) if is_same else None
+        rest = met.retry_after if met and met.retry_after else seen.rest
         result.append(
             resource.model_copy(
                 update={
                     "state": _state(seen.presence, failure, actions.get(resource.key), is_wanted=is_wanted),
                     "failure": failure,
-                    "rests_until": now + min(met.retry_after, _LONGEST_REST) if met and met.retry_after else None,
+                    "rests_until": now + min(rest, _LONGEST_REST) if rest else None,
                     "details": dict(seen.details) or resource.details,
                 }
             )

@@ -93,6 +93,7 @@ class StatusBody(Body):
     operation: Annotated[str | None, Field(description="Path of the newest operation.")]
     regions: list[RegionStatusBody]
     container_registry: ContainerRegistryBody | None
+    managed_resource_group: Annotated[str | None, Field(description="Azure backend: where all of it is.")]
     conditions: list[Condition]
 
 

@@ -85,7 +85,7 @@ def _details(resource: Resource) -> Mapping[str, str]:
                 "id": f"{provider}/Microsoft.ContainerRegistry/registries/{resource.name}",
                 "login_server": f"{resource.name}.azurecr.io",
             }
-        case Kind.REPLICA:
+        case _:
             return {}
 
 

@@ -55,6 +55,7 @@ def registry_body(registry: Registry, *, is_real: bool = True) -> RegistryBody:
             operation=f"/api/operations/{registry.operation.id}" if is_real else None,
             regions=[_region(registry, region, resources) for region, resources in registry.regions.items()],
             container_registry=_container_registry(registry),
+            managed_resource_group=registry.managed_group,
             conditions=list(registry.conditions),
         ),
         system_data=registry.system_data,
@@ -159,7 +160,7 @@ def _action(action: Action, *, is_new: bool) -> ActionBody:
 
 def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) -> RegionStatusBody:
     accounts = [resource for resource in resources if resource.kind is Kind.STORAGE_ACCOUNT]
-    copy = next((resource for resource in resources if resource.kind is not Kind.STORAGE_ACCOUNT), None)
+    copy = next((one for one in resources if one.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA}), None)
     return RegionStatusBody(
         location=region,
         primary=region == registry.spec.location,

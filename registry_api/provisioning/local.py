@@ -55,9 +55,12 @@ class LocalBackend:
         Raises:
             BackendError: If its region fails, or what is there belongs to another registry.
         """
+        _check_placement(registry)
         container = self._container(resource)
         try:
             match resource.kind:
+                case Kind.RESOURCE_GROUP:
+                    return _ABSENT
                 case Kind.STORAGE_ACCOUNT:
                     return await self._observe_assets(registry, container)
                 case Kind.CONTAINER_REGISTRY:
@@ -75,6 +78,7 @@ class LocalBackend:
         Raises:
             BackendError: If it cannot be done, now or at all.
         """
+        _check_placement(registry)
         resource = action.resource
         container = self._container(resource)
         match action.verb, resource.kind:
@@ -148,6 +152,16 @@ class LocalBackend:
     def _home(self, registry: Registry) -> Container:
         (resource,) = (resource for resource in registry.resources if resource.kind is Kind.CONTAINER_REGISTRY)
         return self._container(resource)
+
+
+def _check_placement(registry: Registry) -> None:
+    """See that a registry is for this backend, which has no groups.
+
+    Raises:
+        BackendError: If another backend made it.
+    """
+    if registry.placement is not None:
+        raise failed("The registry was made by another backend; REGISTRY_BACKEND is local now.", FailureKind.PERMANENT)
 
 
 async def _observe_home(registry: Registry, container: Container) -> Observation:

@@ -72,6 +72,7 @@ async def change(
             operation_id=ports.ids.operation_id(key, now),
             visit=Visit(token=ports.ids.visit_token(), due=now + visits.FIRST_VISIT_DELAY),
             traceparent=intent.traceparent,
+            placement=ports.placement,
         )
         seen = await see(stored, action, key.name, intent, ports.roles)
         registry = decide(seen, acceptance)

@@ -37,7 +37,7 @@ async def preview(document: Draft, intent: Intent, *, allowed: frozenset[str] | 
     registry = await see(stored, permissions.Action.READ, key.name, intent, ports.roles)
     now = ports.clock.now()
     visit = Visit(token=ports.ids.visit_token(), due=now)
-    acceptance = Acceptance(intent.caller, now, ports.ids.operation_id(key, now), visit)
+    acceptance = Acceptance(intent.caller, now, ports.ids.operation_id(key, now), visit, placement=ports.placement)
     after = put_decision(document, intent, allowed)(registry, acceptance) or registry
     if after is None:
         raise TypeError("A PUT leaves a registry.")

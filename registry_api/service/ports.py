@@ -14,7 +14,7 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.registry import Caller, Registry, RegistryKey
-from registry_api.domain.resources import Failure, Resource
+from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.domain.spec import RegistrySpec
 
 T = TypeVar("T")
@@ -430,3 +430,4 @@ class Ports:
     ids: Ids
     roles: Roles
     audience: Audience | None = None  # nobody is told anything
+    placement: Placement | None = None  # where the resources of new registries are made

@@ -10,7 +10,7 @@ from azure.storage.queue.aio import QueueClient
 from pydantic import BaseModel
 
 from registry_api.storage.messages import encode, whole_seconds
-from registry_api.storage.sdk import bounded, client_options, code_of
+from registry_api.storage.sdk import Connection, Endpoint, bounded, client_options, code_of
 
 _SERVICE = "Queue storage"
 _NEVER = -1
@@ -20,12 +20,12 @@ class StorageQueue:
     """A queue, which is made when the first message is sent.
 
     Args:
-        connection_string: Where the storage account is, and its key.
+        connection: Where the storage account is, and what lets us in.
         name: The queue's name.
     """
 
-    def __init__(self, connection_string: str, name: str) -> None:
-        self._connection_string = connection_string
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
         self._name = name
 
     async def check(self) -> None:
@@ -57,14 +57,10 @@ class StorageQueue:
 
     @cached_property
     def _client(self) -> QueueClient:
-        return QueueClient.from_connection_string(
-            self._connection_string,
-            self._name,
-            initial_backoff=0,
-            increment_base=0,
-            random_jitter_range=1,
-            **client_options(),
-        )
+        options = {"initial_backoff": 0, "increment_base": 0, "random_jitter_range": 1, **client_options()}
+        if isinstance(self._connection, Endpoint):
+            return QueueClient(self._connection.url, self._name, credential=self._connection.credential, **options)
+        return QueueClient.from_connection_string(self._connection, self._name, **options)
 
     async def _send(self, message: BaseModel, delay: timedelta) -> None:
         await self._client.send_message(

@@ -15,7 +15,7 @@ from azure.data.tables.aio import TableClient
 from registry_api.service.ports import Conflict
 from registry_api.storage.records import end_of
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write
-from registry_api.storage.sdk import DEADLINE, bounded, client_options, code_of
+from registry_api.storage.sdk import DEADLINE, Connection, Endpoint, bounded, client_options, code_of
 
 _SERVICE = "Table storage"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
@@ -37,12 +37,12 @@ class TableRows:
     """Rows in one table, which is made when the first row is written.
 
     Args:
-        connection_string: Where the storage account is, and its key.
+        connection: Where the storage account is, and what lets us in.
         table: The table's name.
     """
 
-    def __init__(self, connection_string: str, table: str) -> None:
-        self._connection_string = connection_string
+    def __init__(self, connection: Connection, table: str) -> None:
+        self._connection = connection
         self._table = table
 
     async def get(self, partition: str, key: str) -> Row | None:
@@ -104,9 +104,10 @@ class TableRows:
 
     @cached_property
     def _client(self) -> TableClient:
-        return TableClient.from_connection_string(
-            self._connection_string, self._table, retry_backoff_factor=0.2, **client_options()
-        )
+        options = {"retry_backoff_factor": 0.2, **client_options()}
+        if isinstance(self._connection, Endpoint):
+            return TableClient(self._connection.url, self._table, credential=self._connection.credential, **options)
+        return TableClient.from_connection_string(self._connection, self._table, **options)
 
     async def _submit(self, operations: Sequence[_Operation]) -> Sequence[str | None]:
         """Send a transaction, once.

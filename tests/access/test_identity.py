@@ -12,9 +12,10 @@ from registry_api.access.app_service import PlatformPrincipal
 from registry_api.access.identity import identity_for
 from registry_api.access.keys import PipelineKeys
 from registry_api.access.tokens import issuer_of
+from registry_api.configured import PipelineKey
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Caller
-from registry_api.settings import PipelineKey, Settings, SettingsError
+from registry_api.settings import Settings, SettingsError
 from tests.access.issuer import AUDIENCE, CLIENT, OBJECT, OTHER_TENANT, TENANT, Issuer
 from tests.service.world import ManualClock
 

@@ -1,7 +1,7 @@
 """From what is wanted and what is seen to what is left to do."""
 
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
-from registry_api.domain.resources import Kind, Resource, ResourceKey, assign, name_of, rename, wanted
+from registry_api.domain.resources import Kind, Placement, Resource, ResourceKey, assign, name_of, rename, wanted
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 
 EAST_WEST = RegistrySpec(
@@ -118,3 +118,28 @@ def test_a_region_that_comes_back_before_it_is_gone_keeps_its_names() -> None:
     assert [resource.name for resource in back] == [resource.name for resource in both]
     assert {resource.state for resource in leaving if resource.region == "westus"} == {"Removing"}
     assert {resource.state for resource in back} == {"Pending"}
+
+
+def test_a_group_comes_first_and_goes_last() -> None:
+    """Where a registry has a group of its own, nothing is made before it, and it goes when nothing else is left."""
+    owned = Placement(subscription_id="sub")
+    resources, group = assign(EAST_WEST, (), "id", owned), ResourceKey(Kind.RESOURCE_GROUP, "eastus")
+    absent = {resource.key: Observation(Presence.ABSENT) for resource in resources}
+    ready = {resource.key: Observation(Presence.READY) for resource in resources}
+
+    first = {action.resource.key: action for action in plan(resources, wanted(EAST_WEST, owned), absent)}
+    assert [key for key, action in first.items() if action.can_start] == [group]
+    assert {action.blocked_by for key, action in first.items() if key != group} == {group}
+
+    last = {action.resource.key: action for action in plan(resources, {}, ready)}
+    assert last[group].blocked_by == REPLICA
+    alone = absent | {group: Observation(Presence.READY)}
+    assert [action.resource.key for action in plan(resources, {}, alone) if action.can_start] == [group]
+
+
+def test_a_shared_group_is_no_resource_of_a_registry() -> None:
+    """A group that is there already is neither made nor removed."""
+    shared = Placement(subscription_id="sub", resource_group="shared")
+
+    assert wanted(EAST_WEST, shared) == wanted(EAST_WEST)
+    assert assign(EAST_WEST, (), "id", shared) == assign(EAST_WEST, (), "id")

@@ -1,0 +1,141 @@
+"""What settings say in JSON: keys for pipelines, roles and subscribers. What is wrong is told without the text."""
+
+import base64
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+
+from registry_api.domain.addresses import is_numeric, is_public
+from registry_api.domain.assignments import Assigned, RoleBook
+from registry_api.domain.notifications import NotificationType
+
+Guid = Annotated[
+    str,
+    BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
+    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+]
+
+
+class PipelineKey(BaseModel):
+    """A key of a pipeline, of which only the hash is known, and whom it stands for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    tenant: Guid
+    object_id: Guid
+    roles: tuple[Assigned, ...] = ()
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+
+
+_KEYS = TypeAdapter(tuple[PipelineKey, ...])
+
+
+def keys(given: object) -> object:
+    """Read keys written as JSON. What is wrong is told without the text, which may hold a key by mistake."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return _KEYS.validate_json(given or "[]")
+    except ValidationError:
+        fields = ", ".join(PipelineKey.model_fields)
+        raise ValueError(
+            f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, roles a list of role and scope, "
+            "sha256 of the key in hex"
+        ) from None
+
+
+def roles(given: object) -> object:
+    """Read roles and assignments written as JSON, or in a file of JSON."""
+    if not isinstance(given, str) or not given.strip():
+        return given or RoleBook()
+    try:
+        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"must be JSON, or the path of a file of it: {type(error).__name__}") from None
+    try:
+        return RoleBook.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(
+            "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
+            f"role and scope, perhaps denies): {place}: {first['msg']}"
+        ) from None
+
+
+_SECRET_PREFIX, _SECRET_BYTES = "whsec_", range(24, 65)  # Standard Webhooks
+
+
+def _secret(given: str) -> str:
+    """Check that what follows the prefix is as many bytes as Standard Webhooks asks for."""
+    key = base64.b64decode(given.removeprefix(_SECRET_PREFIX), validate=True)  # raises a ValueError
+    if not given.startswith(_SECRET_PREFIX) or len(key) not in _SECRET_BYTES:
+        raise ValueError("no secret")
+    return given
+
+
+class Subscription(BaseModel):
+    """A subscriber: whose registries it is told of, where, and what that is signed with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
+    tenant: Guid
+    url: Annotated[str, Field(max_length=2000, repr=False)]
+    secrets: Annotated[tuple[Annotated[str, AfterValidator(_secret)], ...], Field(min_length=1, repr=False)]
+    types: Annotated[frozenset[NotificationType], Field(min_length=1)] = frozenset(NotificationType)
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, given: str) -> str:
+        address = urlsplit(given)
+        if not address.hostname or address.username is not None or address.fragment or not given.isprintable():
+            raise ValueError("no address")
+        return given
+
+    @property
+    def origin(self) -> str:
+        """Return what of the address may be shown."""
+        address = urlsplit(self.url)
+        return f"{address.scheme}://{address.netloc}"
+
+    @property
+    def is_public(self) -> bool:
+        """Tell whether the address is encrypted and, as far as can be told without asking for it, of the internet."""
+        address = urlsplit(self.url)
+        host = address.hostname or ""
+        return address.scheme == "https" and (is_public(host) or not is_numeric(host))
+
+    @property
+    def is_http(self) -> bool:
+        """Tell whether the address is one of HTTP at all."""
+        return urlsplit(self.url).scheme in {"http", "https"}
+
+
+_SUBSCRIPTIONS = TypeAdapter(tuple[Subscription, ...])
+
+
+def subscriptions(given: object) -> object:
+    """Read subscriptions written as JSON. What is wrong is told without the text, which has secrets."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return _SUBSCRIPTIONS.validate_json(given or "[]")
+    except ValidationError:
+        raise ValueError(
+            "must be a JSON list of subscribers with name (letters, digits, _ and -), tenant (a GUID), url (without "
+            "credentials and fragment), secrets (a list of whsec_ and 24 to 64 bytes in base64) and perhaps types "
+            f"({', '.join(NotificationType)})"
+        ) from None
