@@ -4,26 +4,36 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from registry_api.domain.changes import forbidden_changes
-from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse
+from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse, write_path
 from registry_api.domain.registry import ProvisioningState, Registry
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.validation import Draft
 
+_NAME_TAKEN = Problem(
+    Code.REGISTRY_NAME_TAKEN,
+    "The name is taken by a registry in another resource group of the tenant; names are unique in a tenant.",
+    ("name",),
+)
 
-def admit_creation(document: Draft, scope: Scope, allowed: frozenset[str] | None = None) -> RegistrySpec:
+
+def admit_creation(
+    document: Draft, scope: Scope, allowed: frozenset[str] | None = None, *, is_name_taken: bool = False
+) -> RegistrySpec:
     """Return the spec of a new registry.
 
     Args:
         document: What the caller wants.
         scope: The subscription and resource group that the registry is to have.
         allowed: The regions that it may be in; None allows all.
+        is_name_taken: Whether a registry has its name that is not there for the caller.
 
     Raises:
         Refusal: With every reason why not.
     """
     return _valid(
         document,
+        [_NAME_TAKEN] if is_name_taken else (),
         document.problems,
         _read_only_problems(_read_only_of(scope), document),
         _region_problems((), document, allowed),
@@ -105,24 +115,29 @@ def _read_only_of(scope: Scope) -> dict[str, object]:
 
 def _read_only_problems(stored: dict[str, object], document: Draft) -> Iterator[Problem]:
     for field, given in document.read_only.items():
-        if not _is_unchanged(given, stored.get(field)):
+        for path in _changed(given, stored.get(field), (field,)):
             yield Problem(
                 Code.READ_ONLY_FIELD,
-                f"'{field}' is set by the service and cannot be changed; leave it out or send it back as it was.",
-                (field,),
+                f"'{write_path(path)}' is set by the service and cannot be changed; leave it out or send it back as it "
+                "was.",
+                path,
             )
 
 
-def _is_unchanged(given: object, stored: object) -> bool:
-    """Compare what is sent back, which may be a part; who changed a registry last is what a change changes."""
-    if isinstance(given, str) and isinstance(stored, str):
-        return given.lower() == stored.lower()  # ids, subscriptions and groups have no case on Azure
+def _changed(given: object, stored: object, path: Path) -> Iterator[Path]:
+    """Yield what is not as it was in what is sent back, which may be a part of it.
+
+    Who changed a registry last may be old: that is what a change changes.
+    """
     if isinstance(given, dict) and isinstance(stored, dict):
-        return all(
-            field in stored and (field.startswith("last_modified_") or value == stored[field])
-            for field, value in given.items()
-        )
-    return False
+        for field, value in given.items():
+            if not str(field).startswith("last_modified_"):
+                yield from _changed(value, stored.get(field), (*path, field))
+    elif isinstance(given, str) and isinstance(stored, str):
+        if given.lower() != stored.lower():  # ids, subscriptions and groups have no case on Azure
+            yield path
+    elif given != stored:
+        yield path
 
 
 def _region_problems(there: Collection[str], document: Draft, allowed: frozenset[str] | None) -> Iterator[Problem]:

@@ -44,7 +44,8 @@ def forbidden_changes(old: RegistrySpec, new: Draft, existing: Mapping[str, Stor
             "make another registry for that.",
             ("location",),
         )
-    elif new.lists_all and old.location not in {region.name for region in new.regions}:
+    listed = {region.name for region in new.regions}
+    if new.lists_all and not listed & {old.location, new.location}:
         yield Problem(
             Code.PRIMARY_LOCATION_IMMUTABLE,
             f"'replication_locations' must contain the primary location '{old.location}', which can never be removed.",
@@ -53,10 +54,15 @@ def forbidden_changes(old: RegistrySpec, new: Draft, existing: Mapping[str, Stor
     for region in new.regions:
         made = existing.get(region.name)
         if made is not None and not region.storage_options.items() <= made.model_dump().items():
+            otherwise = (
+                "make another registry for other options"
+                if region.name == old.location
+                else "remove the region, wait until it is gone, and add it again"
+            )
             yield Problem(
                 Code.STORAGE_CONFIG_IMMUTABLE,
-                f"The storage accounts of '{region.name}' exist with {_told(made)}, which can never "
-                "change; write that, or remove the region, wait until it is gone, and add it again.",
+                f"The storage accounts of '{region.name}' exist with {_told(made)}, which can never change; "
+                f"write that, or {otherwise}.",
                 (*region.path[:-1], "storage_config") if len(region.path) > 1 else ("replication_locations",),
             )
 

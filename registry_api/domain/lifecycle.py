@@ -35,6 +35,7 @@ class Acceptance:
     visit: Visit
     traceparent: str | None = None
     placement: Placement | None = None  # of a registry that the request creates
+    is_name_taken: bool = False  # by a registry that is not there for the caller
 
     def operation(self, kind: OperationKind, registry: str, scope: Scope, generation: int) -> Operation:
         """Return the operation that the request starts."""

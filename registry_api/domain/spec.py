@@ -73,9 +73,9 @@ def _rule(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _error(code: Code, message: str) -> PydanticCustomError:
+def _error(code: Code, message: str, hint: Callable[[], str] = str) -> PydanticCustomError:
     # The message goes in as a value, so that braces in a caller's text are not taken for placeholders.
-    return PydanticCustomError(code.value, "{text}", {"text": message})
+    return PydanticCustomError(code.value, "{text}", {"text": message, "hint": hint})
 
 
 def _one_of(*allowed: str) -> Callable[[object], object]:
@@ -87,9 +87,12 @@ def _one_of(*allowed: str) -> Callable[[object], object]:
             return given
         if (value := canonical.get(given.lower())) is not None:
             return value
-        near = get_close_matches(given.lower(), canonical, n=1)
-        hint = f" Did you mean '{canonical[near[0]]}'?" if near else ""
-        raise _error(Code.INVALID_VALUE, f"{quote(given)} is not allowed; must be one of {', '.join(allowed)}.{hint}")
+
+        def hint() -> str:
+            near = get_close_matches(given.lower(), canonical, n=1)
+            return f" Did you mean '{canonical[near[0]]}'?" if near else ""
+
+        raise _error(Code.INVALID_VALUE, f"{quote(given)} is not allowed; must be one of {', '.join(allowed)}.", hint)
 
     return choose
 
@@ -113,10 +116,12 @@ def _registry_name(text: str) -> str:
 def _known_region(given: str) -> str:
     region = regions.find(given)
     if region is None:
-        near = regions.suggest(given)
-        names = " or ".join(f"'{name}'" for name in near)
-        hint = f" Did you mean {names}?" if near else " The catalogue of regions, /api/regions, has all."
-        raise _error(Code.UNKNOWN_LOCATION, f"{quote(given)} is not an Azure region.{hint}")
+
+        def hint() -> str:
+            near = " or ".join(f"'{name}'" for name in regions.suggest(given))
+            return f" Did you mean {near}?" if near else " The catalogue of regions, /api/regions, has all."
+
+        raise _error(Code.UNKNOWN_LOCATION, f"{quote(given)} is not an Azure region.", hint)
     if region.missing_service is not None:
         raise _error(
             Code.LOCATION_NOT_SUPPORTED,

@@ -38,6 +38,10 @@ IGNORED = frozenset(
 )
 READ_ONLY = frozenset({"id", "subscription_id", "resource_group", "system_data"})
 
+_MOST_HINTS = (
+    100  # of a document: who has more faults than that has not mistyped a name, and looking for one takes long
+)
+
 _TYPE_NAMES = {
     "string_type": "a string; if it looks like a number or a boolean, write it in quotes",
     "bool_type": "true or false",
@@ -218,23 +222,24 @@ def _region_of(spelling: object) -> str | None:
 
 
 def _field_problems(error: ValidationError) -> Iterator[Problem]:
-    for item in error.errors(include_url=False):
+    for number, item in enumerate(error.errors(include_url=False)):
         # A tag's key is told as the last step of three; a key of that very name may stand anywhere else.
         path = item["loc"][:-1] if item["loc"][0] == "tags" and item["loc"][2:] == ("[key]",) else item["loc"]
-        yield Problem(*_describe(item["type"], item["msg"], item.get("ctx", {}), path), path)
+        hinting = number < _MOST_HINTS
+        yield Problem(*_describe(item["type"], item["msg"], item.get("ctx", {}), path, hinting=hinting), path)
 
 
-def _describe(kind: str, message: str, context: Mapping[str, Any], path: Path) -> tuple[Code, str]:
+def _describe(kind: str, message: str, context: Mapping[str, Any], path: Path, *, hinting: bool) -> tuple[Code, str]:
     field = write_path(path)
     if kind in Code.__members__.values():
-        return Code(kind), message
+        return Code(kind), message + (context["hint"]() if hinting else "")
     if kind in _TYPE_NAMES:
         return Code.WRONG_TYPE, f"'{field}' must be {_TYPE_NAMES[kind]}."
     match kind:
         case "missing":
             answer = Code.MISSING_FIELD, f"'{field}' is required."
         case "extra_forbidden":
-            answer = Code.UNKNOWN_FIELD, _unknown_field(path)
+            answer = Code.UNKNOWN_FIELD, _unknown_field(path, hinting=hinting)
         case "string_too_long":
             answer = Code.VALUE_TOO_LONG, f"'{field}' may have at most {context['max_length']} characters."
         case "string_too_short":
@@ -249,9 +254,10 @@ def _describe(kind: str, message: str, context: Mapping[str, Any], path: Path) -
     return answer
 
 
-def _unknown_field(path: Path) -> str:
+def _unknown_field(path: Path, *, hinting: bool) -> str:
     known = _known_fields(path[:-1])
-    near = get_close_matches(str(path[-1]).lower(), known, n=1)
+    others = () if path[:-1] else (*IGNORED, *READ_ONLY)
+    near = get_close_matches(str(path[-1]).lower(), [*known, *others], n=1) if hinting else []
     hint = f" Did you mean '{near[0]}'?" if near else f" Known fields are {', '.join(sorted(known))}."
     return f"'{write_path(path)}' is not a known field.{hint}"
 

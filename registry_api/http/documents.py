@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import Message
 
 from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, quote, refuse
 
@@ -21,6 +20,8 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 _NOT_OF_THE_DOCUMENT = frozenset(
     {
+        Code.AUTHORIZATION_FAILED,
+        Code.AUTHORIZATION_UNAVAILABLE,
         Code.CONCURRENT_CHANGES,
         Code.IDEMPOTENCY_KEY_REUSED,
         Code.INVALID_HEADER,
@@ -71,6 +72,11 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
     Raises:
         Refusal: If there is no body, it is too large, of another type or cannot be parsed.
     """
+    if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in {"", "identity"}:
+        raise refuse(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"{quote(encoding)} is not a Content-Encoding that is taken here; send it plain.",
+        )
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower() or YAML_TYPES[0]
     if media_type not in types:
         raise refuse(
@@ -78,10 +84,11 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
             f"{quote(media_type)} is not a type that is taken here; "
             f"send Content-Type: {' or Content-Type: '.join(types)}.",
         )
-    if (charset := _charset(headers)) not in _CHARSETS:
+    foreign = next((charset for charset in _charsets(headers) if charset not in _CHARSETS), None)
+    if foreign is not None:
         raise refuse(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"{quote(charset)} is not a charset that is taken here; send Content-Type: {media_type}; charset=utf-8.",
+            f"{quote(foreign)} is not a charset that is taken here; send Content-Type: {media_type}; charset=utf-8.",
         )
     if not body:
         if "content-length" not in headers:
@@ -124,10 +131,12 @@ def line_and_column(text: str, position: int) -> tuple[int, int]:
     return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
 
 
-def _charset(headers: Mapping[str, str]) -> str:
-    message = Message()
-    message["content-type"] = headers.get("content-type", "")
-    return message.get_content_charset(_CHARSETS[0])
+def _charsets(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield every charset that Content-Type names, in whichever way."""
+    for parameter in headers.get("content-type", "").split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower().startswith("charset"):
+            yield value.strip().strip('"').lower() or "nothing"
 
 
 def _decode(body: bytes) -> str:

@@ -27,7 +27,9 @@ def parse(text: str) -> Document:
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise unparsable(f"The document is not JSON: {error.msg}.", error.lineno, error.colno) from None
+        raise unparsable(
+            f"The document is not JSON: {error.msg.removesuffix(' at')}.", error.lineno, error.colno
+        ) from None
     except (_RefusedError, RecursionError, ValueError):  # the last one for more digits than Python converts
         raise _refusal(text) from None
     if _is_oversized(value):

@@ -21,7 +21,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:\[\]]{2,64}")
 _SCOPE_PART = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
-_HOST_KEY = "code"  # the Functions host's own parameter
+HOST_KEY = "code"  # the Functions host's own parameter
 
 TEXT = {"type": "string"}
 SUBSCRIPTION = Parameter(
@@ -48,7 +48,7 @@ FILTERS = (
     Parameter(
         "state", "The provisioning state.", {"type": "string", "enum": [state.value for state in ProvisioningState]}
     ),
-    Parameter("tag", "A tag and its value, as `key:value`.", {"type": "string", "pattern": "^[^:]+:"}, "team:ml"),
+    Parameter("tag", "A tag and its value, as `key:value`.", {"type": "string", "pattern": "^.[^:]*:"}, "team:ml"),
     *SCOPE,
 )
 
@@ -71,7 +71,7 @@ def check_query(request: Request, known: Iterable[Parameter]) -> None:
         Refusal: For every other one.
     """
     names = [parameter.name for parameter in known]
-    unknown = [name for name in request.query if name not in {*names, _HOST_KEY}]
+    unknown = [name for name in request.query if name not in {*names, HOST_KEY}]
     if unknown:
         allowed = f"known are {', '.join(names)}" if names else "this request takes none"
         raise Refusal(
@@ -95,11 +95,9 @@ def scope_of(request: Request, app: App) -> Scope:
 
 
 def within(request: Request) -> Filter:
-    """Return the scope that the caller names, as a filter."""
-    return Filter(
-        subscription_id=_scope_part(request, SUBSCRIPTION.name),
-        resource_group=_scope_part(request, RESOURCE_GROUP.name),
-    )
+    """Return the scope that the caller names, as a filter; it has no case."""
+    subscription, group = (_scope_part(request, part.name) for part in SCOPE)
+    return Filter(subscription_id=subscription and subscription.lower(), resource_group=group and group.lower())
 
 
 def inquiry_of(request: Request, app: App) -> Inquiry:

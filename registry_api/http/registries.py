@@ -10,11 +10,13 @@ from registry_api.domain.validation import examine
 from registry_api.http import documents, parameters, render
 from registry_api.http.bodies import RegionList, RegistryPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
+from registry_api.http.errors import status_of
 from registry_api.http.messages import Answer, Request
 from registry_api.service import planning, registries
 from registry_api.service.accepting import Intent, Outcome
 
 RETRY_AFTER_SECONDS = 1
+_NO_PLAN = {HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}  # refusals that say nothing of the document
 
 
 async def create_registry(request: Request, app: App) -> Answer:
@@ -112,6 +114,8 @@ async def plan_registry(request: Request, app: App) -> Answer:
             ports=app.ports,
         )
     except Refusal as refusal:
+        if {status_of(problem.code) for problem in refusal.problems} & _NO_PLAN:
+            raise
         preview = planning.Preview(problems=document.locate(refusal).problems)
     return Answer(HTTPStatus.OK, render.plan_body(preview))
 

@@ -10,7 +10,8 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from ipaddress import IPv6Address
+from urllib.parse import parse_qsl
 
 import azure.functions as func
 
@@ -81,8 +82,10 @@ async def _respond(
     except Refusal as refusal:
         answer = error_answer(refusal.problems)
     except (StorageUnavailable, TimeoutError):
-        _log.warning("Storage is unavailable.", exc_info=True)
-        problem = Problem(Code.STORAGE_UNAVAILABLE, "The service's storage does not answer; try again soon.")
+        _log.warning("There is no answer in time.", exc_info=True)
+        problem = Problem(
+            Code.STORAGE_UNAVAILABLE, "The service, or its storage, does not answer in time; try again soon."
+        )
         answer = error_answer([problem])
     except Exception:  # noqa: BLE001 - no stack trace may reach a caller
         _log.exception("Request %s failed in a way that nobody foresaw.", request_id)
@@ -93,7 +96,7 @@ async def _respond(
 
 def _request(req: func.HttpRequest, caller: Caller, request_id: str) -> Request:
     address = _ADDRESS.match(req.url)
-    if address is None:
+    if address is None or not _is_address(address[1]):
         raise refuse(Code.INVALID_HEADER, "Host must be a host name or address, perhaps with a port.", "Host")
     query, repeated = _query(req.url)
     return Request(
@@ -109,13 +112,24 @@ def _request(req: func.HttpRequest, caller: Caller, request_id: str) -> Request:
     )
 
 
+def _is_address(host: str) -> bool:
+    """Tell whether what is in brackets is an address, as nothing else may be there; other hosts are names."""
+    if not host.startswith("["):
+        return True
+    try:
+        IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
+
+
 def _query(url: str) -> tuple[dict[str, str], frozenset[str]]:
     """Return the query, with the parameters without a value that the host drops, and which are given several times.
 
     The host hands no parameter without a value to the app (azure-functions-host, GrpcMessageConversionExtensions),
     and a request whose `validate_only=` is not seen would be carried out.
     """
-    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    pairs = parse_qsl(url.partition("#")[0].partition("?")[2], keep_blank_values=True)
     counts = Counter(name for name, _ in pairs)
     return dict(pairs), frozenset(name for name, count in counts.items() if count > 1)
 

@@ -56,7 +56,7 @@ class Route:
         return re.fullmatch(pattern, path.strip("/"), re.IGNORECASE) is not None
 
 
-_PUBLIC = (Code.UNKNOWN_PARAMETER, Code.MULTIPLE_ERRORS_OCCURRED, Code.INTERNAL_ERROR)
+_PUBLIC = (Code.UNKNOWN_PARAMETER, Code.INVALID_HEADER, Code.MULTIPLE_ERRORS_OCCURRED, Code.INTERNAL_ERROR)
 _ANY = (*_PUBLIC, Code.UNAUTHENTICATED, Code.IDENTITY_UNAVAILABLE, Code.STORAGE_UNAVAILABLE)
 _REGISTRIES = (*_ANY, Code.AUTHORIZATION_FAILED, Code.AUTHORIZATION_UNAVAILABLE)
 _UNPARSABLE = (
@@ -84,7 +84,7 @@ _INVALID = (
     Code.READ_ONLY_FIELD,
     Code.INVALID_PARAMETER,
 )
-_CONDITIONAL = (Code.INVALID_HEADER, Code.PRECONDITION_FAILED, Code.CONCURRENT_CHANGES)
+_CONDITIONAL = (Code.PRECONDITION_FAILED, Code.CONCURRENT_CHANGES)
 _IMMUTABLE = (Code.PRIMARY_LOCATION_IMMUTABLE, Code.STORAGE_CONFIG_IMMUTABLE, Code.REGISTRY_BEING_DELETED)
 _WRITE = (*_INVALID, *_CONDITIONAL)
 _TAKEN = (Code.REGISTRY_ALREADY_EXISTS, Code.REGISTRY_BEING_DELETED, Code.REGISTRY_NAME_TAKEN)
@@ -96,9 +96,7 @@ _OPERATION = bodies.OperationBody
 
 def _page(template: str, handler: Handler, *media_types: str, codes: Sequence[Code] = ()) -> Route:
     answers: Mapping[int, Content] = {200: media_types, 304: None}
-    return Route(
-        "GET", template, handler, answers, (*_PUBLIC, Code.INVALID_HEADER, *codes), (), (parameters.IF_NONE_MATCH,)
-    )
+    return Route("GET", template, handler, answers, (*_PUBLIC, *codes), (), (parameters.IF_NONE_MATCH,))
 
 
 ROUTES = (
@@ -132,7 +130,7 @@ ROUTES = (
         "registries/{name}",
         registries.get_registry,
         {200: _REGISTRY, 304: None},
-        (*_REGISTRIES, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER, Code.INVALID_HEADER, Code.PRECONDITION_FAILED),
+        (*_REGISTRIES, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER, Code.PRECONDITION_FAILED),
         parameters.SCOPE,
         parameters.CONDITIONS,
     ),
@@ -213,7 +211,7 @@ ROUTES = (
         "registries/{name}/undelivered",
         history.list_undelivered,
         {200: bodies.UndeliveredPage},
-        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(

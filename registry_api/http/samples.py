@@ -35,7 +35,7 @@ SAMPLES = (
     ),
     Problem(
         Code.CONCURRENT_CHANGES,
-        "'DemoRegistry1' was changed by others 5 times while this request was on its way; try again.",
+        "'DemoRegistry1' was changed by others 16 times while this request was on its way; try again.",
     ),
     Problem(Code.LENGTH_REQUIRED, "Send the document with a Content-Length header, not in chunks."),
     Problem(Code.PRECONDITION_FAILED, 'The registry is not the one that If-Match names: its entity tag is "8d2f0b7f".'),

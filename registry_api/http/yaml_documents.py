@@ -6,6 +6,7 @@ client uses.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from registry_api.domain.problems import Path, quote
 from registry_api.http.documents import Document, Places, check_size, line_and_column, unparsable
 
+_LINE_END, _ODD_LINE_END = re.compile(r"\r\n|\n|\r"), re.compile(r"[\x85\u2028\u2029]")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is eight times as fast
 _PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
     (re.compile(r"~|null|Null|NULL|"), lambda _: None),
@@ -32,13 +34,14 @@ def parse(text: str) -> Document:
     Raises:
         Refusal: With line and column, if it is not a document of the plain part of YAML.
     """
-    reader = _Reader(yaml.parse(text, Loader=_Loader))
+    lines = _Lines(text)
+    reader = _Reader(yaml.parse(text, Loader=_Loader), lines)
     try:
         value = reader.read_stream()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = f"The document is not YAML: {error.problem or error.context}."
-        raise unparsable(message, *((mark.line + 1, mark.column + 1) if mark else ())) from None
+        raise unparsable(message, *(lines.place(mark) if mark else ())) from None
     except yaml.reader.ReaderError as error:
         character = error.character if isinstance(error.character, str) else chr(error.character)
         message = f"The document is not YAML: it has the control character U+{ord(character):04X}."
@@ -46,11 +49,25 @@ def parse(text: str) -> Document:
     return Document(value, lambda: reader.places)
 
 
+class _Lines:
+    """Knows the lines of a text as editors count them: YAML ends a line also at characters that they do not show so."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(end.end() for end in _LINE_END.finditer(text))] if _ODD_LINE_END.search(text) else []
+
+    def place(self, mark: Any) -> tuple[int, int]:
+        """Return line and column, both from 1, of a mark that the parser has made."""
+        if not self._starts:
+            return mark.line + 1, mark.column + 1
+        line = bisect_right(self._starts, mark.index)
+        return line, mark.index - self._starts[line - 1] + 1
+
+
 class _Reader:
     """Builds plain values from events, one after the other."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
-        self._events = events
+    def __init__(self, events: Iterator[Any], lines: _Lines) -> None:
+        self._events = (_placed(event, lines) for event in events)
         self.places = Places()
 
     def read_stream(self) -> object:
@@ -123,9 +140,15 @@ def _scalar(event: yaml.ScalarEvent) -> object:
         raise _unparsable("The number has too many digits.", event) from None
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
-    mark = event.start_mark
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+def _placed(event: Any, lines: _Lines) -> Any:
+    """Return an event whose mark is its line and column, both from 1."""
+    event.start_mark = lines.place(event.start_mark) if event.start_mark else (1, 1)
+    return event
+
+
+def _place(event: Any) -> tuple[int, int]:
+    place: tuple[int, int] = event.start_mark
+    return place
 
 
 def _unparsable(message: str, event: yaml.Event) -> Exception:

@@ -10,7 +10,7 @@ from registry_api.domain.conditions import UNCONDITIONAL, Conditions
 from registry_api.domain.events import NOWHERE, Origin
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.permissions import Action
-from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Registry, RegistryKey, Visit
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
@@ -65,6 +65,7 @@ async def change(
     """
     for _ in range(_ATTEMPTS):
         stored = await ports.store.read(key)
+        seen = await see(stored, action, key.name, intent, ports.roles)
         now = ports.clock.now()
         acceptance = Acceptance(
             caller=intent.caller,
@@ -73,12 +74,10 @@ async def change(
             visit=Visit(token=ports.ids.visit_token(), due=now + visits.FIRST_VISIT_DELAY),
             traceparent=intent.traceparent,
             placement=ports.placement,
+            is_name_taken=stored is not None and seen is None,
         )
-        seen = await see(stored, action, key.name, intent, ports.roles)
         registry = decide(seen, acceptance)
         if registry is not None:
-            if seen is None and stored is not None:
-                raise name_taken(registry.spec.name)
             commit = commit_of(stored, registry, intent.caller, now, intent.origin)
             outcome = Outcome(commit.registry or registry, created=stored is None, changed=True)
             if replay is not None:
@@ -99,14 +98,4 @@ async def change(
     raise refuse(
         Code.CONCURRENT_CHANGES,
         f"'{key.name}' was changed by others {_ATTEMPTS} times while this request was on its way; try again.",
-    )
-
-
-def name_taken(name: str) -> Refusal:
-    """Return the refusal of a new registry whose name one has that is not there for the caller."""
-    return refuse(
-        Code.REGISTRY_NAME_TAKEN,
-        f"The name '{name}' is taken by a registry in another resource group of the tenant; names are unique "
-        "in a tenant.",
-        "name",
     )

@@ -10,7 +10,7 @@ from registry_api.domain.plan import Action, last_seen, plan
 from registry_api.domain.problems import Problem
 from registry_api.domain.registry import Visit
 from registry_api.domain.validation import Draft
-from registry_api.service.accepting import Intent, name_taken
+from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import see
 from registry_api.service.ports import Ports
 from registry_api.service.registries import key_of_document, put_decision
@@ -37,12 +37,17 @@ async def preview(document: Draft, intent: Intent, *, allowed: frozenset[str] | 
     registry = await see(stored, permissions.Action.READ, key.name, intent, ports.roles)
     now = ports.clock.now()
     visit = Visit(token=ports.ids.visit_token(), due=now)
-    acceptance = Acceptance(intent.caller, now, ports.ids.operation_id(key, now), visit, placement=ports.placement)
+    acceptance = Acceptance(
+        intent.caller,
+        now,
+        ports.ids.operation_id(key, now),
+        visit,
+        placement=ports.placement,
+        is_name_taken=stored is not None and registry is None,
+    )
     after = put_decision(document, intent, allowed)(registry, acceptance) or registry
     if after is None:
         raise TypeError("A PUT leaves a registry.")
-    if registry is None and stored is not None:
-        raise name_taken(after.spec.name)
     return Preview(
         changes=changes(registry.spec if registry else None, after.spec),
         actions=plan(after.resources, after.wanted, last_seen(after.resources)),

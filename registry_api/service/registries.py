@@ -44,7 +44,8 @@ async def create(
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
         admit_absence(registry)
-        return lifecycle.create(admit_creation(document, intent.scope, allowed), intent.scope, acceptance)
+        spec = admit_creation(document, intent.scope, allowed, is_name_taken=acceptance.is_name_taken)
+        return lifecycle.create(spec, intent.scope, acceptance)
 
     if idempotency_key is None or document.problems:
         return await change(key, intent, Action.WRITE, decide, ports)
@@ -91,7 +92,8 @@ def put_decision(document: Draft, intent: Intent, allowed: frozenset[str] | None
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
         if registry is None:
-            return lifecycle.create(admit_creation(document, intent.scope, allowed), intent.scope, acceptance)
+            new = admit_creation(document, intent.scope, allowed, is_name_taken=acceptance.is_name_taken)
+            return lifecycle.create(new, intent.scope, acceptance)
         spec = admit_change(registry, document, allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 

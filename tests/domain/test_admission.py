@@ -103,7 +103,7 @@ def test_an_answer_may_be_sent_back_again_after_it_has_changed_something() -> No
     body = {"location": "eastus", "replication_locations": [EAST, WEST], "resource_group": "RG1"}
 
     assert admit_change(stored(), examine({**body, "system_data": old}, "Demo1")) is None
-    assert refused(**body, system_data={**data, "created_by": "eve"}) == [("ReadOnlyField", "system_data")]
+    assert refused(**body, system_data={**data, "created_by": "eve"}) == [("ReadOnlyField", "system_data.created_by")]
     assert refused(**body, system_data="mine") == [("ReadOnlyField", "system_data")]
     assert admit_change(stored(), examine({**body, "system_data": {"created_by": "ada"}}, "Demo1")) is None
 
@@ -173,16 +173,46 @@ def test_what_can_never_change_is_told() -> None:
             "'replication_locations' must contain the primary location 'eastus', which can never be removed.",
         )
     ]
-    assert changed(replication_locations=[{"location": "eastus"}, WEST]) == [
+    for regions, number, made, advice in (
+        ([{"location": "eastus"}, WEST], 0, "true", "make another registry for other options"),
         (
-            IMMUTABLE,
-            "replication_locations[0].storage_config",
+            [EAST, {**WEST, "storage_config": {"storage_account_hns": True}}],
+            1,
+            "false",
+            "remove the region, wait until it is gone, and add it again",
+        ),
+    ):
+        assert changed(replication_locations=regions) == [
             (
-                "The storage accounts of 'eastus' exist with storage_account_hns: true, storage_account_type: "
-                '"Standard_LRS", replication_count: 1, which can never change; write that, or remove the region, '
-                "wait until it is gone, and add it again."
-            ),
-        )
+                IMMUTABLE,
+                f"replication_locations[{number}].storage_config",
+                (
+                    f"The storage accounts of '{regions[number]['location']}' exist with storage_account_hns: {made}, "
+                    'storage_account_type: "Standard_LRS", replication_count: 1, which can never change; write that, '
+                    f"or {advice}."
+                ),
+            )
+        ]
+
+
+def test_a_new_primary_hides_no_list_that_has_neither() -> None:
+    """A list without the primary, old or new, is told together with the change of the primary."""
+    nowhere = changed(location="westus", replication_locations=[{"location": "uksouth"}])
+
+    assert [(code, target) for code, target, _ in nowhere] == [
+        ("PrimaryLocationImmutable", "location"),
+        ("PrimaryLocationImmutable", "replication_locations"),
+    ]
+
+
+def test_a_name_that_is_taken_hides_no_fault_of_the_document() -> None:
+    """That the name is taken by what the caller cannot see is told together with the document's own faults."""
+    scope = Scope(subscription_id="s1", resource_group="rg1")
+    draft = examine({"name": "Demo1", "location": "eastu"})
+
+    assert [code for code, _, _ in told(lambda: admit_creation(draft, scope, is_name_taken=True))] == [
+        "RegistryNameTaken",
+        "UnknownLocation",
     ]
 
 
@@ -195,7 +225,10 @@ def test_what_only_the_service_sets_is_told() -> None:
     assert (
         admit_change(stored(), examine({"location": "eastus", **regions, "id": stored().id.upper()}, "Demo1")) is None
     )
-    assert changed(**regions, system_data={"created_by": "ada", "more": 1})[0][:2] == ("ReadOnlyField", "system_data")
+    assert changed(**regions, system_data={"created_by": "ada", "more": 1})[0][:2] == (
+        "ReadOnlyField",
+        "system_data.more",
+    )
     scope = Scope(subscription_id="s1", resource_group="rg1")
     draft = examine({"name": "Demo1", "location": "eastus", "subscription_id": "S2", "resource_group": "RG1"})
     assert [target for _, target, _ in told(lambda: admit_creation(draft, scope))] == ["subscription_id"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain import validation
+from registry_api.domain import regions, spec, validation
 from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse, write_path
 from registry_api.domain.validation import examine
 
@@ -133,9 +133,26 @@ def test_what_is_no_document_is_told_in_full() -> None:
     assert untyped.message == "'name' must be a string; if it looks like a number or a boolean, write it in quotes."
 
 
+def test_looking_for_names_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of unknown names the first hundred are compared with the known ones; all of them are told."""
+    looked_up: list[str] = []
+
+    def look_up(text: str, *_: object, **__: object) -> list[str]:
+        looked_up.append(text)
+        return []
+
+    for module in (validation, regions, spec):
+        monkeypatch.setattr(module, "get_close_matches", look_up)
+    locations = [{"location": f"nowhere{number}", "storage_config": {"odd": 1}} for number in range(60)]
+    document = {f"unknown{number}": 1 for number in range(3000)} | {"replication_locations": locations}
+
+    assert len(examine({**BASE, **document}).problems) > 3060
+    assert len(looked_up) == 100
+
+
 def test_a_fault_that_nobody_foresaw_is_told_in_the_models_words() -> None:
     """A kind of fault that has no words of its own is an invalid value, with what the model says of it."""
-    assert validation._describe("odd", "Input is odd", {}, ("tags", "a")) == (
+    assert validation._describe("odd", "Input is odd", {}, ("tags", "a"), hinting=True) == (
         Code.INVALID_VALUE,
         "'tags.a' is not valid: Input is odd.",
     )

@@ -188,6 +188,44 @@ def test_another_charset_is_told_by_the_header_to_send(charset: str) -> None:
     assert problem.message.endswith("send Content-Type: text/yaml; charset=utf-8.")
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "charset*=utf-8''a; charset*0=b",
+        "charset*=bogus''%ff",
+        "charset=utf-8; charset=utf-16",
+        "charset=",
+        "CHARSET = utf-7",
+    ],
+)
+def test_a_charset_is_said_once_and_plainly(parameters: str) -> None:
+    """A charset in another way, or a second one that contradicts, is no UTF-8."""
+    assert refused(b"{}", {"content-type": f"application/json; {parameters}"}).code == "UnsupportedMediaType"
+
+
+def test_other_parameters_do_not_matter() -> None:
+    """Whatever else Content-Type says is left alone."""
+    odd = f"application/json; a*{'9' * 5000}=x; boundary; =;;"
+    assert read(b"{}", {"content-type": odd}).value == {}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP, identity", "br"])
+def test_a_body_comes_plain(encoding: str) -> None:
+    """What is encoded is not decoded, and so not taken."""
+    problem = refused(b"{}", {"content-type": "application/json", "content-encoding": encoding})
+    assert (problem.code, problem.message[-14:]) == ("UnsupportedMediaType", "send it plain.")
+    assert read(b"a: b", {"content-encoding": "Identity"}).value == {"a": "b"}
+
+
+def test_lines_are_those_of_editors() -> None:
+    """Characters that end a line for YAML, but for no editor, do not shift the places of problems."""
+    for odd in ("\u2028", "\u2029", "\x85"):
+        document = read(f'a: "b{odd}c"\r\nd: "{odd}" # é{odd}\nfoo:  1\n'.encode(), {})
+        assert document.places().values[("foo",)] == (3, 7)
+        assert document.places().keys[("d",)] == (2, 1)
+        assert (refused(f'a: "b{odd}c"\nfoo: [\n'.encode(), {}).line) == 3
+
+
 @pytest.mark.parametrize("charset", ["UTF-8", '"utf-8"', "utf8", "us-ascii"])
 def test_utf_8_may_be_said(charset: str) -> None:
     """UTF-8 and its subset are read, however they are written."""

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import azure.functions as func
 import pytest
 
 from registry_api import bootstrap
+from registry_api.access.roles import StaticRoles
 from registry_api.bootstrap import App, RandomIds, SystemClock
 from registry_api.domain import regions
+from registry_api.domain.assignments import RoleBook
 from registry_api.domain.registry import RegistryKey
 from registry_api.domain.spec import MAX_REPLICATION_COUNT, MAX_TAGS
 from registry_api.http import rim
@@ -20,6 +23,7 @@ from registry_api.service.ports import StorageUnavailable
 from registry_api.settings import Settings, SettingsError
 from registry_api.storage.memory import MemoryQueue
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
+from tests.service.actors import Away
 
 PUBLIC = {"get_health", "get_readiness", "get_openapi", "get_registry_schema", "get_docs", "get_docs_file"}
 
@@ -134,12 +138,44 @@ async def test_a_traceparent_that_is_none_is_dropped(app: App) -> None:
     assert "traceparent" not in json.loads(message)
 
 
-async def test_a_host_that_is_none_is_refused(app: App) -> None:
+@pytest.mark.parametrize("host", ["[x", "[1:2]", "[:]", "[1.2.3.4]", "", "a b"])
+async def test_a_host_that_is_none_is_refused(app: App, host: str) -> None:
     """Links are made with the caller's Host, so it must be one."""
-    odd = func.HttpRequest("GET", "http://[x/api/registries/a", headers={}, params={}, route_params={}, body=b"")
+    odd = func.HttpRequest("GET", f"http://{host}/api/registries/a", headers={}, params={}, route_params={}, body=b"")
     response = await _function_of(ROUTE["get_registry"])(odd)
 
     assert (response.status_code, body_of(response)["error"]["code"]) == (400, "InvalidHeader")
+
+
+async def test_a_plan_is_refused_like_what_it_plans(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not read is refused, and an outage is an outage: neither is a plan with problems."""
+    for roles, status in ((StaticRoles(RoleBook()), 403), (Away(), 503)):
+        changed = replace(app, ports=replace(app.ports, roles=roles))
+        monkeypatch.setattr(bootstrap, "app", lambda changed=changed: changed)
+        response = await _function_of(ROUTE["plan_registry"])(request("POST", body=b"location: eastus"))
+        assert response.status_code == status
+        assert "line" not in body_of(response)["error"]
+
+
+async def test_the_key_of_the_host_stays_out_of_links(app: App) -> None:
+    """A function key in the address is the host's, and is not repeated in the address of the next page."""
+    for name in ("demo1", "demo2"):
+        await _function_of(ROUTE["put_registry"])(request("PUT", f"registries/{name}", b"location: eastus"))
+    response = await _function_of(ROUTE["list_registries"])(request("GET", "registries?top=1&code=secret"))
+
+    assert "secret" not in body_of(response)["next_link"]
+    assert "top=1" in body_of(response)["next_link"]
+
+
+async def test_a_continuation_is_for_a_scope_in_any_case(app: App) -> None:
+    """Subscriptions and groups have no case, so the next page may be asked for in another one."""
+    for name in ("demo1", "demo2"):
+        await _function_of(ROUTE["put_registry"])(request("PUT", f"registries/{name}", b"location: eastus"))
+    first = await _function_of(ROUTE["list_registries"])(request("GET", "registries?top=1&resource_group=registries"))
+    link = body_of(first)["next_link"].replace("resource_group=registries", "resource_group=REGISTRIES")
+    second = await _function_of(ROUTE["list_registries"])(request("GET", link.partition("/api/")[2]))
+
+    assert [registry["name"] for registry in body_of(second)["value"]] == ["demo2"]
 
 
 async def test_a_request_that_takes_too_long_is_answered(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registry_api.domain.problems import Code
 from registry_api.http.routes import PREFIX, ROUTES, methods_of
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,14 @@ def test_wrong_methods_know_the_right_ones() -> None:
     assert methods_of("Registries/abc/") == ["DELETE", "GET", "PATCH", "PUT"]
     assert methods_of("registries/abc/def") == []
     assert methods_of("registries/abc/plan") == ["POST"]
+
+
+def test_whatever_is_about_registries_may_be_forbidden() -> None:
+    """Every route of a registry or of its past says that the caller may not be allowed to take it."""
+    for route in ROUTES:
+        codes = {Code.AUTHORIZATION_FAILED, Code.AUTHORIZATION_UNAVAILABLE} & {*route.codes}
+        assert len(codes) == (2 if route.template.startswith(("registries", "operations")) else 0)
+        assert Code.INVALID_HEADER in route.codes
 
 
 def test_the_prefix_is_the_hosts() -> None:

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from registry_api.access.roles import StaticRoles
 from registry_api.domain.assignments import RoleBook
-from registry_api.domain.permissions import Action
+from registry_api.domain.permissions import Action, Permissions
+from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller
 from registry_api.domain.scope import Scope
 
@@ -81,6 +82,15 @@ BOOK = RoleBook.model_validate(
 ROLES = StaticRoles(BOOK)
 ROOT = Caller(tenant=TENANT, id="root", name="root")
 STRANGER = Caller(tenant="elsewhere", id="stranger", name="stranger")
+
+
+class Away:
+    """Roles that cannot be told."""
+
+    async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+        """Return nothing."""
+        del caller, subscription_id
+        raise refuse(Code.AUTHORIZATION_UNAVAILABLE, "away")
 
 
 def caller(name: str) -> Caller:

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from registry_api.domain.filters import ALL, Filter
-from registry_api.domain.permissions import Action, Permissions
-from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.permissions import Action
+from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Caller
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import history, planning, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
-from tests.service.actors import ACTORS, BESIDE, HERE, PLACES, ROLES, ROOT, STRANGER, caller
+from tests.service.actors import ACTORS, BESIDE, HERE, PLACES, ROLES, ROOT, STRANGER, Away, caller
 from tests.service.world import World
 
 Verb = Callable[[World, str, Inquiry], Awaitable[Any]]
@@ -49,6 +49,7 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "revisions": (Action.READ, lambda w, name, who: history.list_revisions(name, 9, None, who, ports=w.ports)),
     "operations": (Action.READ, lambda w, name, who: history.list_operations(name, 9, None, who, ports=w.ports)),
     "events": (Action.READ, lambda w, name, who: history.list_events(name, 9, None, who, ports=w.ports)),
+    "undelivered": (Action.READ, lambda w, name, who: history.list_undelivered(name, 9, None, who, ports=w.ports)),
     "operation": (Action.READ, _read_operation),
     "plan": (Action.READ, lambda w, name, who: planning.preview(_document(name), _intent(who), ports=w.ports)),
     "put": (Action.WRITE, lambda w, name, who: registries.put(_document(name), _intent(who), ports=w.ports)),
@@ -215,12 +216,6 @@ async def test_a_key_is_not_used_up_by_who_may_not_create() -> None:
 
 async def test_nobody_may_do_anything_while_roles_cannot_be_told() -> None:
     """If what callers may do cannot be found out, nothing is read, changed or listed."""
-
-    class Away:
-        async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
-            del caller, subscription_id
-            raise refuse(Code.AUTHORIZATION_UNAVAILABLE, "away")
-
     world = await world_of_registries()
     before = await registries.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports)
     world.roles = Away()

@@ -13,6 +13,7 @@ from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind
+from registry_api.domain.validation import Draft, examine
 from registry_api.service import history, planning, registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message, Page
@@ -356,17 +357,37 @@ async def test_every_part_of_a_filter_must_match(wanted: Filter, matches: bool) 
     assert wanted.matches(registry) == matches
 
 
-specs = st.lists(st.sampled_from(REGIONS), min_size=1, max_size=4, unique=True)
+regions_of = st.lists(st.sampled_from(REGIONS), min_size=1, max_size=4, unique=True)
+texts = st.fixed_dictionaries(
+    {},
+    optional={
+        "description": st.sampled_from(["one", "two"]),
+        "tags": st.dictionaries(st.sampled_from("ab"), st.sampled_from(["1", "2"])),
+        "public_network_access": st.sampled_from(["enabled", "disabled"]),
+        "paused": st.booleans(),
+    },
+)
+OPTIONS = {
+    region: {"storage_account_hns": number % 2 == 0, "replication_count": 1 + number % 2}
+    for number, region in enumerate(REGIONS)
+}
+
+
+def _asked_for(names: list[str], fields: dict[str, Any]) -> Draft:
+    locations = [{"location": name, "storage_config": OPTIONS[name]} for name in names]
+    return examine({"name": "Demo1", "location": names[0], "replication_locations": locations, **fields})
 
 
 @settings(max_examples=40, deadline=None)
-@given(before=specs, after=specs)
-async def test_after_an_apply_the_plan_is_empty(before: list[str], after: list[str]) -> None:
+@given(before=regions_of, after=regions_of, old=texts, new=texts)
+async def test_after_an_apply_the_plan_is_empty(
+    before: list[str], after: list[str], old: dict[str, Any], new: dict[str, Any]
+) -> None:
     """What was planned is what is done: once a PUT has become true, the plan of the same document is empty."""
     world = World()
-    await world.put(*before)
+    await registries.put(_asked_for(before, old), Intent(ADA, SCOPE), ports=world.ports)
     await world.settle()
-    wanted = document(before[0], *[region for region in after if region != before[0]])
+    wanted = _asked_for([before[0], *[region for region in after if region != before[0]]], new)
 
     planned = await planning.preview(wanted, Intent(ADA, SCOPE), ports=world.ports)
     world.backend.calls.clear()
