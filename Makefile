@@ -1,6 +1,7 @@
 # `make` lists what there is. Everything is installed into .venv and node_modules, nothing outside of this folder.
 # PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT and AZURITE_TABLE_PORT reach the stack from the environment
 # or from the command line: make start PORT=7072 DATA_DIR=.data2 AZURITE_BLOB_PORT=10010 ...
+# BACKEND=azure-stub lets the app provision on a stand-in for Azure Resource Manager.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,7 +23,7 @@ install: $(PYTHON_PACKAGES) $(NODE_PACKAGES) assets ## Install the pinned packag
 
 assets: $(ASSETS) ## Put the files of the API page where the app serves them
 
-start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both
+start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both; BACKEND=azure-stub tries the other backend
 	@exec $(BIN)/python -m devstack start
 
 azurite: install ## Start the storage alone, for `func start`

@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="devstack",
         description=__doc__,
-        epilog="Set by the environment: PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT.",
+        epilog="The environment may set PORT, DATA_DIR, BACKEND and AZURITE_BLOB_PORT, _QUEUE_PORT and _TABLE_PORT.",
     )
     parser.add_argument("command", choices=["start", "azurite", "demo"])
     command = parser.parse_args().command
