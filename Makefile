@@ -1,6 +1,7 @@
 # `make` lists what there is. Everything is installed into .venv and node_modules, nothing outside of this folder.
 # PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT and AZURITE_TABLE_PORT reach the stack from the environment
 # or from the command line: make start PORT=7072 DATA_DIR=.data2 AZURITE_BLOB_PORT=10010 ...
+# BACKEND=azure-stub lets the app provision on a stand-in for Azure Resource Manager.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ SWAGGER_UI := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.t
 ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install assets start azurite demo test fuzz soak chaos mutants check format lint types lock bench clean
+.PHONY: help install assets start azurite demo package test fuzz soak chaos mutants check format lint types lock bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +23,7 @@ install: $(PYTHON_PACKAGES) $(NODE_PACKAGES) assets ## Install the pinned packag
 
 assets: $(ASSETS) ## Put the files of the API page where the app serves them
 
-start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both
+start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both; BACKEND=azure-stub tries the other backend
 	@exec $(BIN)/python -m devstack start
 
 azurite: install ## Start the storage alone, for `func start`
@@ -30,6 +31,9 @@ azurite: install ## Start the storage alone, for `func start`
 
 demo: install local.settings.json ## Show and check everything the API does, on a running stack or one of its own
 	@exec $(BIN)/python -m devstack demo
+
+package: install ## Build the zip that is deployed, for the version of Python that runs this
+	@exec $(BIN)/python -m devstack package
 
 test: install ## Run the tests; they start what they need
 	@exec $(BIN)/pytest
@@ -71,7 +75,7 @@ lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
 	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what was installed and cached; data and settings stay
-	rm -rf .venv node_modules $(dir $(ASSETS)) mutants
+	rm -rf .venv node_modules $(dir $(ASSETS)) mutants dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

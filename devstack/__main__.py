@@ -1,11 +1,13 @@
-"""Command line: `python -m devstack start|azurite|demo`."""
+"""Command line: `python -m devstack start|azurite|demo|package`."""
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from devstack.failure import StackError
 from devstack.interruption import Interrupted, Interruption
+from devstack.package import VERSION, run_package
 from devstack.settings import StackSettings
 from devstack.stack import run_azurite, run_stack
 
@@ -17,13 +19,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="devstack",
         description=__doc__,
-        epilog="Set by the environment: PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT.",
+        epilog="The environment may set PORT, DATA_DIR, BACKEND and AZURITE_BLOB_PORT, _QUEUE_PORT and _TABLE_PORT.",
     )
-    parser.add_argument("command", choices=["start", "azurite", "demo"])
+    parser.add_argument("command", choices=["start", "azurite", "demo", "package"])
     command = parser.parse_args().command
     interruption = Interruption()
     interruption.catch()
     try:
+        if command == "package":
+            run_package(Path("dist") / f"registry-api-python{VERSION}.zip")
+            return 0
         settings = StackSettings.read(os.environ)
         if command == "demo":
             from devstack.demo import run_demo  # noqa: PLC0415 - its packages cost `start` half of its own time

@@ -22,7 +22,7 @@ ACCOUNT = "devstoreaccount1"
 
 _PROGRAM = Path(__file__).parents[1] / "node_modules" / ".bin" / "azurite"
 _HOST = "127.0.0.1"
-_LISTENING = re.compile(rf"Azurite (\w+) service is successfully listening at http://{_HOST}:(\d+)")
+_LISTENING = re.compile(rf"Azurite (\w+) service is successfully listening at https?://{_HOST}:(\d+)")
 _READY_WITHIN = 30.0
 _STOPPED_WITHIN = 10.0
 _END_WITH_STDIN = (
@@ -50,6 +50,7 @@ class Azurite:
     folder: Path
     log: Path
     process: subprocess.Popen[bytes]
+    scheme: str = "http"
 
     def __enter__(self) -> Self:
         return self
@@ -65,22 +66,22 @@ class Azurite:
     @property
     def blob_endpoint(self) -> str:
         """Return the address of the blob service, without an account."""
-        return f"http://{_HOST}:{self.ports.blob}"
+        return f"{self.scheme}://{_HOST}:{self.ports.blob}"
 
     @property
     def queue_endpoint(self) -> str:
         """Return the address of the queue service, without an account."""
-        return f"http://{_HOST}:{self.ports.queue}"
+        return f"{self.scheme}://{_HOST}:{self.ports.queue}"
 
     @property
     def table_endpoint(self) -> str:
         """Return the address of the table service, without an account."""
-        return f"http://{_HOST}:{self.ports.table}"
+        return f"{self.scheme}://{_HOST}:{self.ports.table}"
 
     def connection_string(self, account: str = ACCOUNT) -> str:
         """Return what a client needs to work with one of the accounts."""
         return (
-            f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={DEVELOPMENT_KEY};"
+            f"DefaultEndpointsProtocol={self.scheme};AccountName={account};AccountKey={DEVELOPMENT_KEY};"
             f"BlobEndpoint={self.blob_endpoint}/{account};"
             f"QueueEndpoint={self.queue_endpoint}/{account};"
             f"TableEndpoint={self.table_endpoint}/{account};"
@@ -91,12 +92,24 @@ class Azurite:
         _stop(self.process)
 
 
-def start(folder: Path, ports: Ports = Ports()) -> Azurite:  # noqa: B008 - a NamedTuple is immutable
+class Certificate(NamedTuple):
+    """The files with which Azurite speaks https, and then takes access tokens as well."""
+
+    certificate: Path
+    key: Path
+
+
+def start(
+    folder: Path,
+    ports: Ports = Ports(),  # noqa: B008 - a NamedTuple is immutable
+    certificate: Certificate | None = None,
+) -> Azurite:
     """Start Azurite and return when it answers.
 
     Args:
         folder: Where it keeps its data, and its log in `azurite.log`. Made when it is not there.
         ports: Where it is to listen; by default on any free ports.
+        certificate: What makes it speak https.
 
     Raises:
         AzuriteError: If it is not installed, ends at once, or does not answer in time.
@@ -110,7 +123,7 @@ def start(folder: Path, ports: Ports = Ports()) -> Azurite:  # noqa: B008 - a Na
     log = folder / "azurite.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [node, "--import", _END_WITH_STDIN, _PROGRAM, *_options(folder, ports)],
+            [node, "--import", _END_WITH_STDIN, _PROGRAM, *_options(folder, ports, certificate)],
             env=os.environ | {"AZURITE_ACCOUNTS": ";".join(f"{account}:{DEVELOPMENT_KEY}" for account in _accounts())},
             stdin=subprocess.PIPE,
             stdout=output,
@@ -118,7 +131,7 @@ def start(folder: Path, ports: Ports = Ports()) -> Azurite:  # noqa: B008 - a Na
             start_new_session=True,  # an interrupt at the terminal is for the one who started it
         )
     try:
-        return Azurite(_wait_until_ready(process, log), folder, log, process)
+        return Azurite(_wait_until_ready(process, log), folder, log, process, "https" if certificate else "http")
     except BaseException:
         _stop(process)
         raise
@@ -128,10 +141,12 @@ def _accounts() -> list[str]:
     return [ACCOUNT, *(account_of(region) for region in catalogue())]
 
 
-def _options(folder: Path, ports: Ports) -> list[str]:
+def _options(folder: Path, ports: Ports, certificate: Certificate | None) -> list[str]:
     # Never --inMemoryPersistence: with some thousand queue messages it freezes the whole emulator.
     options = ["--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--disableProductStyleUrl"]
     options += ["--location", str(folder)]
+    if certificate is not None:
+        options += ["--oauth", "basic", "--cert", str(certificate.certificate), "--key", str(certificate.key)]
     for service, port in ports._asdict().items():
         options += [f"--{service}Host", _HOST, f"--{service}Port", str(port)]
     return options

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,13 @@ API_PATH = "/api"
 _HIGHEST_PORT = 65535
 
 
+class Backend(StrEnum):
+    """What a stack provisions on."""
+
+    LOCAL = "local"
+    AZURE_STUB = "azure-stub"
+
+
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """Everything in which two stacks must differ to run side by side."""
@@ -23,13 +31,14 @@ class StackSettings:
     port: int
     azurite: Ports
     data_dir: Path
+    backend: Backend = Backend.LOCAL
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings in an environment.
 
         Raises:
-            StackError: If a port is not one, or is to be used twice.
+            StackError: If a port is not one, or is to be used twice, or the backend is unknown.
         """
         settings = cls(
             port=_port(environment, "PORT", 7071),
@@ -39,6 +48,7 @@ class StackSettings:
                 table=_port(environment, "AZURITE_TABLE_PORT", 10002),
             ),
             data_dir=ROOT / (environment.get("DATA_DIR") or ".data"),
+            backend=_backend(environment.get("BACKEND") or Backend.LOCAL),
         )
         for (one, port), (other, same) in combinations(settings.variables.items(), 2):
             if port == same:
@@ -84,6 +94,13 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     if text.isdecimal() and 0 < int(text) <= _HIGHEST_PORT:
         return int(text)
     raise StackError(f"{variable} must be a port between 1 and {_HIGHEST_PORT}, not {text!r}.")
+
+
+def _backend(text: str) -> Backend:
+    try:
+        return Backend(text)
+    except ValueError:
+        raise StackError(f"BACKEND must be one of {', '.join(Backend)}, not {text!r}.") from None
 
 
 def _is_taken(port: int) -> bool:

@@ -2,18 +2,22 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from devstack import azurite
 from devstack.azurite import Azurite
 from devstack.child import ROOT, Child
 from devstack.failure import StackError
 from devstack.interruption import Interruption
-from devstack.settings import API_PATH, HOST, StackSettings, require_free
+from devstack.settings import API_PATH, HOST, Backend, StackSettings, require_free
+
+if TYPE_CHECKING:
+    from devstack.resource_manager.running import RunningResourceManager
 
 _HOST_IS_READY = b"[devhost] ready:"  # HTTP and triggers, each in its own process
 _READY_WITHIN = 60.0
@@ -38,6 +42,7 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
     with (
         _claimed(settings.data_dir),
         azurite.start(settings.data_dir / "azurite", settings.azurite) as storage,
+        _azure(settings) as azure,
         Child.start(
             "The app",
             *("devhost", str(ROOT), "--address", HOST, "--port", str(settings.port)),
@@ -46,16 +51,26 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
             environment={
                 "AzureWebJobsStorage": storage.connection_string(),
                 "REGISTRY_LOCAL_BLOB_ENDPOINT": storage.blob_endpoint,
+                **(azure.environment if azure else {}),
             },
             listener=listen,
         ) as app,
     ):
         app.wait_until(lambda: is_served.is_set() and is_healthy(settings), interruption.pause, _READY_WITHIN)
-        print(_welcome(settings.api_url), flush=True)
+        print(_welcome(settings.api_url) + (_azure_welcome(azure) if azure else ""), flush=True)
         while True:
             app.check()
             _check(storage)
             interruption.pause(_WATCH_SECONDS)
+
+
+def _azure(settings: StackSettings) -> "AbstractContextManager[RunningResourceManager | None]":
+    """Return the stand-in for Azure, if there is to be one."""
+    if settings.backend is Backend.LOCAL:
+        return nullcontext()
+    from devstack.resource_manager.running import RunningResourceManager  # noqa: PLC0415 - most stacks have none
+
+    return RunningResourceManager.start(settings.data_dir / "azure")
 
 
 def run_azurite(settings: StackSettings, interruption: Interruption) -> None:
@@ -111,6 +126,14 @@ Registry API is ready at {api} (Ctrl-C ends it)
   curl -i -X PUT {api}/registries/DemoRegistry1 -H 'Content-Type: application/yaml' --data-binary @examples/registry.yml
   curl -i {api}/registries/DemoRegistry1
   curl -i {api}/registries
+"""
+
+
+def _azure_welcome(azure: "RunningResourceManager") -> str:
+    return f"""
+A stand-in for Azure Resource Manager is at {azure.url}; what is in it ends with it
+  curl --cacert {azure.authority} {azure.url}/control/things
+  curl --cacert {azure.authority} {azure.url}/control/log
 """
 
 

@@ -408,5 +408,7 @@ class Settings(BaseModel):
 
 def _told(error: Any) -> str:
     """Say what is wrong with which variable."""
-    place = f"{error['loc'][0]}: " if error["loc"] else ""
+    name = error["loc"][0] if error["loc"] else None
+    field = Settings.model_fields.get(str(name))  # a default that is wrong is told by the field, a value by the alias
+    place = f"{field.alias if field else name}: " if name else ""
     return f"{place}{error['msg'].removeprefix('Value error, ')}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from devstack.resource_manager.app import ResourceManager
+from devstack.resource_manager.app import READY, ResourceManager
 from devstack.resource_manager.certificates import make_certificates
 from devstack.resource_manager.cloud import Clock
 
@@ -33,7 +33,7 @@ async def main() -> None:
             ssl_certfile=str(files.certificate),
             ssl_keyfile=str(files.key),
         )
-        print(f"ready: {app.url}", flush=True)  # whoever connects before it serves waits
+        print(f"{READY}{app.url}", flush=True)  # whoever connects before it serves waits
         await uvicorn.Server(config).serve([listening])
 
 

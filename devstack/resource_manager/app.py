@@ -16,6 +16,9 @@ from devstack.resource_manager.faults import Faults
 from devstack.resource_manager.messages import ArmError, Request, Response
 from devstack.resource_manager.routes import Routes
 
+READY = "[azure-stub] ready: "
+"""What stands before the address once it listens."""
+
 IDENTITY_PATH = "/msi/token"
 TOKEN_LIFE = 3600
 _AUDIENCE = "https://management.azure.com/"

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from devstack.child import Child
 from devstack.failure import StackError
-from devstack.resource_manager.app import IDENTITY_PATH
+from devstack.resource_manager.app import IDENTITY_PATH, READY
 
-_READY = "ready: "
+SUBSCRIPTION = "00000000-0000-0000-0000-00000000000b"
+"""Any other does as well."""
+
 _READY_WITHIN = 30.0
 _POLL_SECONDS = 0.02
 _ANSWER_WITHIN = 10.0
@@ -44,8 +46,8 @@ class RunningResourceManager:
 
         def listen(line: bytes) -> None:
             text = line.decode().strip()
-            if text.startswith(_READY):
-                addresses.append(text.removeprefix(_READY))
+            if text.startswith(READY):
+                addresses.append(text.removeprefix(READY))
 
         options = ["--clock-stands-still"] if stands_still else []
         child = Child.start(
@@ -76,6 +78,8 @@ class RunningResourceManager:
     def environment(self) -> dict[str, str]:
         """Return what the app needs in its environment to take this for Azure, its own identity included."""
         return {
+            "REGISTRY_BACKEND": "azure",
+            "REGISTRY_AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
             "REGISTRY_AZURE_ENDPOINT": self.url,
             "SSL_CERT_FILE": str(self.authority),
             "IDENTITY_ENDPOINT": f"{self.url}{IDENTITY_PATH}",

@@ -6,7 +6,6 @@ as a `Retry-After` says, and for ten seconds after it has registered a resource 
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -152,9 +151,7 @@ class ResourceManager:
 
 
 def _session() -> aiohttp.ClientSession:
-    # A context of its own: that of aiohttp was made when it was imported, whatever SSL_CERT_FILE has said since.
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=ssl.create_default_context()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # the SDK does it
         trust_env=False,

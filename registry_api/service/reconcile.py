@@ -12,6 +12,7 @@ from functools import partial
 
 from registry_api.domain import lifecycle, visits
 from registry_api.domain.operation import DEADLINE
+from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry, Visit, service_of
 from registry_api.domain.visits import Findings
 from registry_api.service import announcing
@@ -29,6 +30,9 @@ _LOOK_AGAIN = timedelta(seconds=5)
 _EARLY = timedelta(seconds=1)  # that clocks may differ by
 _STORAGE_PAUSE = timedelta(seconds=20)
 _ATTEMPTS = 5
+
+OVERDUE = f"Operation %s of '%s' was ended: {Code.OPERATION_TIMED_OUT}."
+"""What the log says of an operation that had its time; infra/alerts.bicep looks for it."""
 
 
 async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
@@ -57,6 +61,7 @@ async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
             is_due = stored is not None and delay is None and _is_due(stored.registry, message)
             if stored is not None and is_due and stored.registry.operation.is_overdue(now):
                 if await _commit(stored, lifecycle.time_out(stored.registry, now), now, ports):
+                    _log.error(OVERDUE, stored.registry.operation.id, stored.registry.spec.name)
                     return
                 continue
         except StorageUnavailable:

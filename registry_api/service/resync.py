@@ -14,6 +14,7 @@ from registry_api.domain.registry import Registry, Visit, service_of
 from registry_api.service import announcing, delivering
 from registry_api.service.announcing import announce
 from registry_api.service.ports import Backend, Conflict, Ports, Progress, StorageUnavailable, Stored
+from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
 from registry_api.service.work import look
 
@@ -90,6 +91,7 @@ async def _tend(stored: Stored, now: datetime, *, ports: Ports) -> None:
     registry = stored.registry
     if registry.operation.is_overdue(now - _GRACE):
         await _commit(stored, lifecycle.time_out(registry, now), now, ports)
+        _log.error(OVERDUE, registry.operation.id, registry.spec.name)
     elif visits.is_forgotten(registry, now):
         reminded = visits.remind(registry, now)
         await announce(ports.queue, reminded, now)

@@ -1,9 +1,13 @@
 """What the tests of the Azure backend share."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.identity.aio import ManagedIdentityCredential
 
 from devstack.resource_manager.running import RunningResourceManager
 from tests.azure.world import SHARED_GROUP, AzureWorld
@@ -21,7 +25,9 @@ def running_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningR
 def azure(running_azure: RunningResourceManager, monkeypatch: pytest.MonkeyPatch) -> RunningResourceManager:
     """Return the stand-in with nothing in it, trusted by whoever connects."""
     running_azure.control("POST", "reset")
-    monkeypatch.setenv("SSL_CERT_FILE", str(running_azure.authority))
+    # What SSL_CERT_FILE does for a process that has not imported aiohttp yet.
+    trusting = ssl.create_default_context(cafile=str(running_azure.authority))
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
     return running_azure
 
 
@@ -37,3 +43,17 @@ async def shared(azure: RunningResourceManager) -> AsyncIterator[AzureWorld]:
     """Yield a control plane that makes everything in one group which is there."""
     async with AzureWorld(azure, SHARED_GROUP) as world:
         yield world
+
+
+@pytest.fixture
+async def azure_identity(
+    running_azure: RunningResourceManager, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ManagedIdentityCredential]:
+    """Yield the SDK's managed identity, whose tokens come from the stand-in."""
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
+        monkeypatch.setenv(name, running_azure.environment[name])
+    trusting = ssl.create_default_context(cafile=str(running_azure.authority))
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting), trust_env=False)
+    transport = AioHttpTransport(session=session)
+    async with ManagedIdentityCredential(transport=transport) as credential:
+        yield credential

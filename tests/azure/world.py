@@ -68,6 +68,7 @@ class AzureWorld(World):
         super().__init__()
         self.azure = azure
         self.placement = placement
+        self.is_forgetful = False  # whether every visit is made by another process
         self._hook = hook
         self._managers: list[ResourceManager] = []
         self.restart()
@@ -95,6 +96,8 @@ class AzureWorld(World):
 
     async def visit(self, message: Message) -> None:
         """Do what the worker does with a message."""
+        if self.is_forgetful:
+            self.restart()
         await reconcile.visit(message, ports=self.ports, backend=self.worker)
 
     async def tick(self) -> None:

@@ -287,3 +287,16 @@ def test_a_summary_is_short() -> None:
     assert visits.summary(Findings(1, {}, actions)) == f"{three}; and 1 more"
     assert visits.summary(Findings(1, {}, actions[:3])) == three
     assert visits.summary(Findings(1, {}, actions[3:])) == "waiting for ContainerRegistryReplica in westus"
+
+
+def test_a_rest_without_a_failure_puts_the_next_look_off() -> None:
+    """A cloud that wants to be left alone about something which is not wrong is not asked about it before."""
+    registry, rest = begun(created("eastus", "westus")), timedelta(seconds=25)
+    ready = seen(registry, Presence.READY)
+    (resting,) = (resource for resource in registry.resources if resource.key == REPLICA)
+    observed = {**ready.observed, REPLICA: Observation(Presence.CHANGING, rest=rest)}
+    ended = after(registry, Findings(registry.serial, observed, [Action(Verb.WAIT, resting)]))
+    (kept,) = (resource for resource in ended.resources if resource.key == REPLICA)
+
+    assert (kept.rests_until, kept.failure) == (NOW + rest, None)
+    assert ended.visit.due == NOW + rest

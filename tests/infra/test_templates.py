@@ -1,0 +1,164 @@
+"""The templates in infra/ fit the code. They were never compiled or deployed by these tests."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
+from tests.azure.world import AzureWorld
+from tests.infra.templates import INFRA, files, resources, syntax_errors, template, texts
+
+# Settings that are nobody's business on Azure, or are set by Azure itself.
+NOT_SET = {
+    "AzureWebJobsStorage",  # its addresses are
+    "AZURE_FUNCTIONS_ENVIRONMENT",
+    "IDENTITY_ENDPOINT",
+    "WEBSITE_AUTH_ENABLED",
+    "REGISTRY_DEVELOPER_TENANT",
+    "REGISTRY_LOCAL_BLOB_ENDPOINT",
+    "REGISTRY_LOCAL_ACCOUNT_KEY",
+    "REGISTRY_LOCAL_REGIONS_DOWN",
+    "REGISTRY_LOCAL_SUBSCRIBERS",
+}
+# What the host and the telemetry read, and our settings do not.
+FOR_OTHERS = {
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "AzureWebJobsStorage__blobServiceUri",
+    "AzureWebJobsStorage__clientId",
+    "AzureWebJobsStorage__credential",
+}
+READ_BY_ACCESS = {
+    "Microsoft.Authorization/roleAssignments/read",
+    "Microsoft.Authorization/roleDefinitions/read",
+    "Microsoft.Authorization/denyAssignments/read",
+}
+VERBS = {"GET": "read", "PUT": "write", "DELETE": "delete"}
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.name)
+def test_the_syntax_is_right(file: Path) -> None:
+    """Both parsers read every template, and no module comes from elsewhere."""
+    text = file.read_text("utf-8")
+    assert syntax_errors(text) == []
+    assert template(file.name)
+    for module in re.findall(r"^module \w+ '([^']+)'", text, re.MULTILINE):
+        assert (INFRA / module).is_file()
+
+
+def test_a_wrong_syntax_would_be_noticed() -> None:
+    """The parser does say so."""
+    text = (INFRA / "app.bicep").read_text("utf-8")
+    assert syntax_errors(text.replace("param tags object", "param tags object {", 1))
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.name)
+def test_every_parameter_is_passed_and_used(file: Path) -> None:
+    """A module gets exactly the parameters that it declares, and uses each."""
+    text = file.read_text("utf-8")
+    for name in template(file.name)["parameters"]:
+        assert len(re.findall(rf"\b{name}\b", text)) > 1, name
+    for module in template(file.name).get("modules", {}).values():
+        declared = template(module["detail"]["path"])["parameters"]
+        config = module["config"].get("config", module["config"])  # the former where there is a condition
+        assert set(config["params"]) == set(declared)
+
+
+def test_the_parameters_file_fits() -> None:
+    """Every parameter without a default has a value, and none is unknown."""
+    given = set(json.loads((INFRA / "main.parameters.json").read_text("utf-8"))["parameters"])
+    declared = template("main.bicep")["parameters"]
+
+    assert given <= set(declared)
+    assert {name for name, parameter in declared.items() if parameter.get("default") is None} <= given
+
+
+def test_every_setting_is_set() -> None:
+    """Whatever the code reads is set on the app, or is known not to be; and nothing is set that nobody reads."""
+    (settings,) = resources("app.bicep", "Microsoft.Web/sites/config").values()
+    names = set(settings["config"]["properties"])
+    read = {str(field.alias) for field in Settings.model_fields.values()}
+
+    assert names == read - NOT_SET | FOR_OTHERS
+    assert read >= NOT_SET
+    assert settings["config"]["properties"]["REGISTRY_BACKEND"] == "azure"
+    assert settings["config"]["properties"]["AzureWebJobsStorage__credential"] == "managedidentity"
+
+
+def test_storage_has_no_keys_and_what_the_app_needs() -> None:
+    """Shared keys and public blobs are off; the table, the queues and their poison queues are there."""
+    (account,) = resources("app.bicep", "Microsoft.Storage/storageAccounts").values()
+    options = account["config"]["properties"]
+    queues = resources("app.bicep", "Microsoft.Storage/storageAccounts/queueServices/queues").values()
+    (table,) = resources("app.bicep", "Microsoft.Storage/storageAccounts/tableServices/tables").values()
+
+    assert (options["allowSharedKeyAccess"], options["allowBlobPublicAccess"]) == (False, False)
+    assert options["minimumTlsVersion"] == "TLS1_2"
+    assert {queue["config"]["name"] for queue in queues} == {QUEUE, f"{QUEUE}-poison", NOTICES, f"{NOTICES}-poison"}
+    assert table["config"]["name"] == TABLE
+    assert "listKeys" not in (INFRA / "app.bicep").read_text("utf-8")
+
+
+def test_the_app_has_the_roles_that_it_needs() -> None:
+    """Blobs for the host, queue and table for us, metrics for the telemetry; each by its well-known id."""
+    assert {role for role in texts(template("app.bicep")["variables"]) if re.fullmatch(r"[0-9a-f-]{36}", role)} == {
+        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+        "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+        "3913510d-42f4-4e42-8a64-420c390055eb",
+    }
+    roles = resources("app.bicep", "Microsoft.Authorization/roleAssignments")
+    assert set(roles) == {"storageRoles", "metricsRole"}
+
+
+def _actions(name: str) -> set[str]:
+    role = resources("registries.bicep", "Microsoft.Authorization/roleDefinitions")[name]
+    (permission,) = role["config"]["properties"]["permissions"]
+    return set(permission["actions"])
+
+
+def _action(entry: dict[str, Any]) -> str:
+    """Return the action that Azure would ask a right for."""
+    _, _, provider = entry["path"].rpartition("/providers/")
+    if entry["method"] == "POST":
+        namespace, _, verb = provider.partition("/")
+        spelled = {
+            "microsoft.storage": "Microsoft.Storage",
+            "microsoft.containerregistry": "Microsoft.ContainerRegistry",
+        }
+        return f"{spelled[namespace]}/{verb}/action"
+    if provider == entry["path"]:
+        below = "/resources" if entry["path"].endswith("/resources") else ""
+        return f"Microsoft.Resources/subscriptions/resourceGroups{below}/{VERBS[entry['method']]}"
+    namespace, *parts = provider.split("/")
+    types = "/".join(parts[::2])
+    return f"{namespace}/{types}/{VERBS[entry['method']]}"
+
+
+async def test_the_role_has_exactly_the_actions_that_are_used(world: AzureWorld) -> None:
+    """Everything that a registry's life asks of Azure is in the role, and the role has nothing else."""
+    for namespace in ("Storage/storageAccounts", "ContainerRegistry/registries"):
+        world.fail("PUT", f"/providers/Microsoft.{namespace}/[^/]+$", 409, "MissingSubscriptionRegistration")
+    await world.put("eastus", "westus")
+    await world.settle()
+    await world.put("eastus")
+    await world.settle()
+    await world.delete()
+    await world.settle()
+    used = {_action(entry) for entry in world.azure.control("GET", "log")}
+
+    assert _actions("provisioner") == used
+    assert _actions("observer") == READ_BY_ACCESS
+
+
+def test_alerts_look_for_what_the_code_says() -> None:
+    """The texts and names that alerts look for are those of the code."""
+    rules = "\n".join(texts(template("alerts.bicep")["variables"]))
+    code = "\n".join(file.read_text("utf-8") for file in (INFRA.parent / "registry_api").rglob("*.py"))
+
+    for wanted in re.findall(r'(?:==|has) "([^"]+)"', rules):
+        assert wanted in code, wanted
+    assert rules.count("App") >= 4
