@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from registry_api.domain import regions
-from registry_api.domain.assignments import Assigned, Assignment, RoleBook
+from registry_api.domain.assignments import Assigned, Assignment, Guid, RoleBook
+from registry_api.domain.sources import WebhookSource
 
 DEVELOPER = "developer"  # who everybody is on a developer's machine
 TABLE = "registries"
@@ -62,21 +63,14 @@ def _words(given: object) -> object:
     return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
 
 
-_Guid = Annotated[
-    str,
-    BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
-    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
-]
-
-
 class PipelineKey(BaseModel):
     """A key of a pipeline, of which only the hash is known, and whom it stands for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    tenant: _Guid
-    object_id: _Guid
+    tenant: Guid
+    object_id: Guid
     roles: tuple[Assigned, ...] = ()
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
 
@@ -96,6 +90,27 @@ def _keys(given: object) -> object:
             f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, roles a list of role and scope, "
             "sha256 of the key in hex"
         ) from None
+
+
+_WEBHOOKS = TypeAdapter(tuple[WebhookSource, ...])
+
+
+def _webhooks(given: object) -> object:
+    """Read sources of webhooks written as JSON. What is wrong is told without the text, which has their secrets."""
+    if not isinstance(given, str):
+        return given
+    try:
+        sources = _WEBHOOKS.validate_json(given or "[]")
+    except ValidationError:
+        fields = ", ".join(WebhookSource.model_fields)
+        raise ValueError(
+            f"must be a JSON list of sources with {fields}: name in lower case, kind standard, github or azure-devops, "
+            "tenant and object_id GUIDs, secrets a list of 24 characters or more each (for standard, base64 of 24 to "
+            "64 bytes), hook_subscription a GUID for azure-devops alone"
+        ) from None
+    if len({source.name for source in sources}) != len(sources):
+        raise ValueError("names a source twice")
+    return sources
 
 
 def _roles(given: object) -> object:
@@ -197,7 +212,7 @@ class Settings(BaseModel):
         ),
     ] = ()
     tenants: Annotated[
-        tuple[_Guid, ...],
+        tuple[Guid, ...],
         BeforeValidator(_words),
         Field(alias="REGISTRY_TENANTS", description="Ids of the tenants that are let in, separated by commas."),
     ] = ()
@@ -220,6 +235,16 @@ class Settings(BaseModel):
             "`role` and `scope`, perhaps `denies`, and with `roles`, custom ones; or the path of a file of it.",
         ),
     ] = RoleBook()
+    webhooks: Annotated[
+        tuple[WebhookSource, ...],
+        BeforeValidator(_webhooks),
+        Field(
+            alias="REGISTRY_WEBHOOKS",
+            repr=False,
+            description="Who may send webhooks, and whom each acts as: a JSON list of `name`, `kind`, `tenant`, "
+            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and `hook_subscription` of a service hook.",
+        ),
+    ] = ()
     platform_authenticates: Annotated[
         bool,
         Field(
@@ -228,7 +253,7 @@ class Settings(BaseModel):
         ),
     ] = False
     tenant: Annotated[
-        _Guid, Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development.")
+        Guid, Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development.")
     ] = "00000000-0000-0000-0000-000000000001"
     subscription_id: Annotated[
         str,

@@ -22,6 +22,7 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 _NOT_OF_THE_DOCUMENT = frozenset(
     {
         Code.CONCURRENT_CHANGES,
+        Code.DELIVERY_REUSED,
         Code.IDEMPOTENCY_KEY_REUSED,
         Code.INVALID_HEADER,
         Code.INVALID_PARAMETER,
