@@ -9,6 +9,7 @@ from functools import cache
 
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import StaticRoles
+from registry_api.access.webhooks import Webhooks
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.ports import Backend, Ports
 from registry_api.settings import QUEUE, TABLE, Settings
@@ -46,6 +47,7 @@ class App:
     settings: Settings
     ports: Ports
     identity: Identity
+    webhooks: Webhooks
 
 
 @cache
@@ -79,6 +81,7 @@ def app() -> App:
             roles=StaticRoles(settings().role_book),
         ),
         identity=identity_for(settings(), clock),
+        webhooks=Webhooks(settings().webhooks, clock),
     )
 
 

@@ -242,7 +242,7 @@ class Settings(BaseModel):
             alias="REGISTRY_WEBHOOKS",
             repr=False,
             description="Who may send webhooks, and whom each acts as: a JSON list of `name`, `kind`, `tenant`, "
-            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and `hook_subscription` of a service hook.",
+            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and a service hook's `hook_subscription`.",
         ),
     ] = ()
     platform_authenticates: Annotated[

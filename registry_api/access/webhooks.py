@@ -87,7 +87,7 @@ def _is_signed_by_standard(source: WebhookSource, headers: Mapping[str, str], bo
 
 
 def _is_signed_by_github(source: WebhookSource, headers: Mapping[str, str], body: bytes) -> bool:
-    right = [f"sha256={hmac.digest(key, body, "sha256").hex()}".encode() for key in source.keys]
+    right = [f"sha256={hmac.digest(key, body, 'sha256').hex()}".encode() for key in source.keys]
     is_right = _any_equal(right, [headers.get("x-hub-signature-256", "")])
     return is_right and _ID.fullmatch(headers.get("x-github-delivery", "")) is not None
 
@@ -115,7 +115,8 @@ def _password(credentials: str) -> str:
 
 def _any_equal(right: Sequence[bytes], given: Sequence[str]) -> bool:
     """Tell whether one of what was given is right. All are compared, so that the time tells nothing."""
-    return any([hmac.compare_digest(one, _bytes(text)) for one in right for text in given])
+    compared = [hmac.compare_digest(one, _bytes(text)) for one in right for text in given]
+    return any(compared)
 
 
 def _bytes(text: str) -> bytes:

@@ -17,6 +17,8 @@ from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.domain.visits import Findings
 from registry_api.http import bodies, health, render, schema
+from registry_api.http.samples import SAMPLES
+from registry_api.service.deliveries import Result, Verdict
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
 from registry_api.service.ports import Revision
@@ -51,6 +53,7 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
         },
         bodies.RevisionPage: {200: bodies.RevisionPage(value=[_revision(accepted)])},
         bodies.EventPage: {200: bodies.EventPage(value=[_event(accepted)])},
+        bodies.DeliveryBody: _deliveries(accepted),
         bodies.PlanBody: {200: _plan(accepted)},
         bodies.RegionList: {200: bodies.RegionList(value=[render.region_body(regions.catalogue()["eastus"], None)])},
         bodies.HealthBody: {200: bodies.HealthBody(status=health.OK)},
@@ -103,6 +106,16 @@ def _event(accepted: Registry) -> bodies.EventBody:
     origin = Origin("5a1d3c3e-0f0b-4f6e-9a56-3f6f0c1d2e3f", "203.0.113.7")
     (event,) = events_of(None, accepted, [accepted.operation], by=_ACCEPTANCE.caller, now=_BEGAN, origin=origin)
     return render.event_body(event)
+
+
+def _deliveries(accepted: Registry) -> Mapping[int, bodies.DeliveryBody]:
+    created = Result(Verdict.CREATED, accepted.spec.name, accepted)
+    refused = Result(Verdict.REFUSED, accepted.spec.name, problems=SAMPLES[:1])
+
+    def told(*results: Result) -> bodies.DeliveryBody:
+        return render.delivery_body("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", results, _NEXT.partition("/{path}")[0])
+
+    return {200: told(created), 422: told(created, refused)}
 
 
 def _plan(accepted: Registry) -> bodies.PlanBody:

@@ -78,7 +78,8 @@ async def deliver(
     """
     use = await _use_of(delivery, intent, ports)
     return [
-        await _put(document, index, use, intent, allowed, ports) for index, document in enumerate(delivery.documents)
+        await _put(document, use, index, intent, allowed=allowed, ports=ports)
+        for index, document in enumerate(delivery.documents)
     ]
 
 
@@ -95,7 +96,7 @@ async def _use_of(delivery: Delivery, intent: Intent, ports: Ports) -> Use:
 
 
 async def _put(
-    document: Delivered, index: int, use: Use, intent: Intent, allowed: frozenset[str] | None, ports: Ports
+    document: Delivered, use: Use, index: int, intent: Intent, *, allowed: frozenset[str] | None, ports: Ports
 ) -> Result:
     name = document.draft.name
     try:
@@ -103,7 +104,7 @@ async def _put(
     except Refusal as refusal:  # for a reason in the text, which is there the next time as well
         return Result(Verdict.REFUSED, name, problems=document.locate(refusal).problems)
     try:
-        outcome = await _put_once(document, once, intent, allowed, ports)
+        outcome = await _put_once(document, once, intent, allowed=allowed, ports=ports)
     except Refusal as refusal:
         if _PASSING & {problem.code for problem in refusal.problems}:
             raise
@@ -112,7 +113,7 @@ async def _put(
 
 
 async def _put_once(
-    document: Delivered, once: Once, intent: Intent, allowed: frozenset[str] | None, ports: Ports
+    document: Delivered, once: Once, intent: Intent, *, allowed: frozenset[str] | None, ports: Ports
 ) -> Outcome:
     try:
         return await registries.put(document.draft, intent, once=once, allowed=allowed, ports=ports)
