@@ -65,7 +65,9 @@ class Document:
 
         def places() -> Places:
             whole = self.places()
-            return Places(_below(path, whole.values), _below(path, whole.keys))
+            keys = _below(path, whole.keys)
+            keys.pop((), None)  # of the key before it, which does not belong to it
+            return Places(_below(path, whole.values), keys)
 
         return Document(value, places)
 
