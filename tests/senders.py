@@ -116,5 +116,7 @@ class Signing(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the headers."""
         body = request.body or b""
+        if not isinstance(body, str | bytes):
+            raise TypeError("What comes in pieces is not signed here.")
         request.headers.update(signed(body.encode() if isinstance(body, str) else body))
         return request
