@@ -13,6 +13,8 @@ param pipelineKeys string
 @secure()
 param roles string
 @secure()
+param webhooks string
+@secure()
 param subscribers string
 param registriesSubscriptionId string
 param registriesResourceGroup string
@@ -226,6 +228,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     REGISTRY_BACKEND: 'azure'
     REGISTRY_KEYS: pipelineKeys
     REGISTRY_ROLES: roles
+    REGISTRY_WEBHOOKS: webhooks
     REGISTRY_SUBSCRIBERS: subscribers
     REGISTRY_RESOURCE_GROUP: defaultResourceGroup
     REGISTRY_SIGNING_KEY: signingKey

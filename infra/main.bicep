@@ -30,6 +30,10 @@ param pipelineKeys string = '[]'
 @secure()
 param roles string = ''
 
+@description('Who may send webhooks, as docs/webhooks.md says; a JSON list.')
+@secure()
+param webhooks string = '[]'
+
 @description('Who is told what happens, as docs/notifications.md says; a JSON list.')
 @secure()
 param subscribers string = '[]'
@@ -81,6 +85,7 @@ module app 'app.bicep' = {
     signingKey: signingKey
     pipelineKeys: pipelineKeys
     roles: roles
+    webhooks: webhooks
     subscribers: subscribers
     registriesSubscriptionId: subscriptionOfRegistries
     registriesResourceGroup: registriesResourceGroup

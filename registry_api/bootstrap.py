@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import StaticRoles
+from registry_api.access.webhooks import Webhooks
 from registry_api.configured import Subscription
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
@@ -55,6 +56,7 @@ class App:
     settings: Settings
     ports: Ports
     identity: Identity
+    webhooks: Webhooks
 
 
 @cache
@@ -91,6 +93,7 @@ def app() -> App:
             placement=given.placement,
         ),
         identity=identity_for(settings(), clock),
+        webhooks=Webhooks(settings().webhooks, clock),
     )
 
 

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -17,14 +16,9 @@ from pydantic import (
 )
 
 from registry_api.domain.addresses import is_numeric, is_public
-from registry_api.domain.assignments import Assigned, RoleBook
+from registry_api.domain.assignments import Assigned, Guid, RoleBook
 from registry_api.domain.notifications import NotificationType
-
-Guid = Annotated[
-    str,
-    BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
-    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
-]
+from registry_api.domain.sources import WebhookSource
 
 
 class PipelineKey(BaseModel):
@@ -139,3 +133,24 @@ def subscriptions(given: object) -> object:
             "credentials and fragment), secrets (a list of whsec_ and 24 to 64 bytes in base64) and perhaps types "
             f"({', '.join(NotificationType)})"
         ) from None
+
+
+_WEBHOOKS = TypeAdapter(tuple[WebhookSource, ...])
+
+
+def webhooks(given: object) -> object:
+    """Read sources of webhooks written as JSON. What is wrong is told without the text, which has their secrets."""
+    if not isinstance(given, str):
+        return given
+    try:
+        sources = _WEBHOOKS.validate_json(given or "[]")
+    except ValidationError:
+        fields = ", ".join(WebhookSource.model_fields)
+        raise ValueError(
+            f"must be a JSON list of sources with {fields}: name in lower case, kind standard, github or azure-devops, "
+            "tenant and object_id GUIDs, secrets a list of 24 characters or more each (for standard, base64 of 24 to "
+            "64 bytes), hook_subscription a GUID for azure-devops alone"
+        ) from None
+    if len({source.name for source in sources}) != len(sources):
+        raise ValueError("names a source twice")
+    return sources

@@ -17,8 +17,9 @@ from pydantic import (
 
 from registry_api import configured
 from registry_api.domain import regions
-from registry_api.domain.assignments import Assignment, RoleBook
+from registry_api.domain.assignments import Assignment, Guid, RoleBook
 from registry_api.domain.resources import Placement
+from registry_api.domain.sources import WebhookSource
 
 DEVELOPER = "developer"  # who everybody is on a developer's machine
 TABLE = "registries"
@@ -195,7 +196,7 @@ class Settings(BaseModel):
         ),
     ] = ()
     tenants: Annotated[
-        tuple[configured.Guid, ...],
+        tuple[Guid, ...],
         BeforeValidator(_words),
         Field(alias="REGISTRY_TENANTS", description="Ids of the tenants that are let in, separated by commas."),
     ] = ()
@@ -236,6 +237,16 @@ class Settings(BaseModel):
             "app does not start with it.",
         ),
     ] = False
+    webhooks: Annotated[
+        tuple[WebhookSource, ...],
+        BeforeValidator(configured.webhooks),
+        Field(
+            alias="REGISTRY_WEBHOOKS",
+            repr=False,
+            description="Who may send webhooks, and whom each acts as: a JSON list of `name`, `kind`, `tenant`, "
+            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and a service hook's `hook_subscription`.",
+        ),
+    ] = ()
     platform_authenticates: Annotated[
         bool,
         Field(
@@ -244,7 +255,7 @@ class Settings(BaseModel):
         ),
     ] = False
     tenant: Annotated[
-        configured.Guid,
+        Guid,
         Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development."),
     ] = "00000000-0000-0000-0000-000000000001"
     subscription_id: Annotated[

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from devstack.azurite import Azurite, start
+from tests import senders
 from tests.live import RunningApp
 
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the parent of a folder with a name of its own
@@ -25,7 +26,7 @@ def azurite() -> Iterator[Azurite]:
 @pytest.fixture(scope="session")
 def running_app(azurite: Azurite) -> Iterator[RunningApp]:
     """Yield the app, running on real storage."""
-    with RunningApp.start(azurite) as app:
+    with RunningApp.start(azurite, **senders.settings()) as app:
         yield app
 
 

@@ -3,13 +3,19 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from registry_api.domain.permissions import BUILT_IN, Grant, Role
 
-_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
+GROUP = r"[A-Za-z0-9_.()-]{1,90}"
 
-ScopeId = Annotated[str, Field(pattern=rf"^(/|/subscriptions/[^/]+(/resourceGroups/{_GROUP}(/providers/.+)?)?)$")]
+Guid = Annotated[
+    str,
+    BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
+    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+]
+
+ScopeId = Annotated[str, Field(pattern=rf"^(/|/subscriptions/[^/]+(/resourceGroups/{GROUP}(/providers/.+)?)?)$")]
 """Everything, a subscription, a resource group or a registry, as Azure writes its id."""
 
 

@@ -45,6 +45,7 @@ class Code(StrEnum):
     CONCURRENT_CHANGES = "ConcurrentChanges"
     PRECONDITION_FAILED = "PreconditionFailed"
     IDEMPOTENCY_KEY_REUSED = "IdempotencyKeyReused"
+    DELIVERY_REUSED = "DeliveryReused"
 
     # The request
     UNAUTHENTICATED = "Unauthenticated"

@@ -11,6 +11,7 @@ from registry_api.domain.plan import Verb
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Condition, ProvisioningState, SystemData
 from registry_api.domain.resources import Kind, ResourceState
+from registry_api.service.deliveries import Verdict
 
 
 class Body(BaseModel):
@@ -270,6 +271,26 @@ class PlanBody(Body):
     changes: list[ChangeBody]
     actions: list[ActionBody]
     problems: list[ErrorDetail]
+
+
+class DocumentResultBody(Body):
+    """What became of one document of a delivery."""
+
+    name: Annotated[str | None, Field(description="The registry; null if the document names none that can be.")]
+    result: Verdict
+    operation_location: Annotated[
+        str | None,
+        Field(description="Address of the registry's newest operation, to be followed; null if it was refused."),
+    ]
+    etag: str | None
+    problems: list[ErrorDetail]
+
+
+class DeliveryBody(Body):
+    """What became of a delivery, document by document in their order."""
+
+    delivery: Annotated[str, Field(description="The sender's name for it.")]
+    documents: list[DocumentResultBody]
 
 
 class RegionBody(Body):

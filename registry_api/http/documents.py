@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, quote, refuse
 
 MAX_BYTES = 256 * 1024
+MAX_DOCUMENTS = 20  # in a stream, so that all are put while the caller waits
 MAX_DEPTH = 32
 MAX_VALUES = 8000  # twice what the service says of the largest registry, so that telling the faults stays cheap
 
@@ -23,6 +25,7 @@ _NOT_OF_THE_DOCUMENT = frozenset(
         Code.AUTHORIZATION_FAILED,
         Code.AUTHORIZATION_UNAVAILABLE,
         Code.CONCURRENT_CHANGES,
+        Code.DELIVERY_REUSED,
         Code.IDEMPOTENCY_KEY_REUSED,
         Code.INVALID_HEADER,
         Code.INVALID_PARAMETER,
@@ -51,6 +54,24 @@ class Document:
     value: object
     places: Callable[[], Places]
 
+    def part(self, *path: str | int) -> "Document":
+        """Return what stands at a path, as a document of its own; its places are still those of this text.
+
+        Raises:
+            LookupError: If nothing does.
+        """
+        value: Any = self.value
+        for step in path:
+            value = value[step]
+
+        def places() -> Places:
+            whole = self.places()
+            keys = _below(path, whole.keys)
+            keys.pop((), None)  # of the key before it, which does not belong to it
+            return Places(_below(path, whole.values), keys)
+
+        return Document(value, places)
+
     def locate(self, refusal: Refusal) -> Refusal:
         """Return the same refusal with the place in the text of every problem, in the order of the text."""
         places = self.places()
@@ -72,6 +93,47 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
     Raises:
         Refusal: If there is no body, it is too large, of another type or cannot be parsed.
     """
+    media_type = _media_type(headers, types)
+    check_length(body, headers)
+    return _parse_one(_decode(body), media_type)
+
+
+def read_all(body: bytes, headers: Mapping[str, str]) -> list[Document]:
+    """Parse a request's body as its Content-Type says: a stream of YAML documents, or one in JSON.
+
+    Raises:
+        Refusal: If there is no body, it is too large, of another type or cannot be parsed.
+    """
+    media_type = _media_type(headers, DOCUMENT_TYPES)
+    check_length(body, headers)
+    text = _decode(body)
+    return read_stream(text) if media_type in YAML_TYPES else [_parse_one(text, media_type)]
+
+
+def read_stream(text: str) -> list[Document]:
+    """Parse a text with any number of YAML documents; those without anything in them do not count.
+
+    Raises:
+        Refusal: If there is none, there are too many, or one cannot be parsed.
+    """
+    from registry_api.http import yaml_documents  # noqa: PLC0415 - PyYAML costs start-up time
+
+    if found := [one for one in yaml_documents.parse_stream(text, MAX_DOCUMENTS) if one.value is not None]:
+        return found
+    raise unparsable("There is no document in the text.")
+
+
+def _parse_one(text: str, media_type: str) -> Document:
+    if media_type not in YAML_TYPES:
+        from registry_api.http import json_documents  # noqa: PLC0415 - each parser is imported at first use
+
+        return json_documents.parse(text)
+    from registry_api.http import yaml_documents  # noqa: PLC0415 - PyYAML costs start-up time
+
+    return yaml_documents.parse(text)
+
+
+def _media_type(headers: Mapping[str, str], types: Sequence[str]) -> str:
     if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in {"", "identity"}:
         raise refuse(
             Code.UNSUPPORTED_MEDIA_TYPE,
@@ -90,6 +152,15 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
             Code.UNSUPPORTED_MEDIA_TYPE,
             f"{quote(foreign)} is not a charset that is taken here; send Content-Type: {media_type}; charset=utf-8.",
         )
+    return media_type
+
+
+def check_length(body: bytes, headers: Mapping[str, str]) -> None:
+    """Let a body through that has something, and not too much, in it.
+
+    Raises:
+        Refusal: If it has not.
+    """
     if not body:
         if "content-length" not in headers:
             # The Functions host hands a body without a length to the app as an empty one (azure-functions-host#4926).
@@ -99,14 +170,6 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
         raise refuse(
             Code.DOCUMENT_TOO_LARGE, f"A document may have at most {MAX_BYTES} bytes; this one has {len(body)}."
         )
-    text = _decode(body)
-    if media_type not in YAML_TYPES:
-        from registry_api.http import json_documents  # noqa: PLC0415 - each parser is imported at first use
-
-        return json_documents.parse(text)
-    from registry_api.http import yaml_documents  # noqa: PLC0415 - PyYAML costs start-up time
-
-    return yaml_documents.parse(text)
 
 
 def check_size(depth: int, values: int, line: int, column: int) -> None:
@@ -145,6 +208,10 @@ def _decode(body: bytes) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8")  # without the byte order mark
         raise unparsable("The document is not UTF-8.", *line_and_column(before, len(before))) from None
+
+
+def _below(path: Path, places: Mapping[Path, tuple[int, int]]) -> dict[Path, tuple[int, int]]:
+    return {found[len(path) :]: place for found, place in places.items() if found[: len(path)] == path}
 
 
 def _locate(problem: Problem, places: Places) -> Problem:

@@ -18,6 +18,8 @@ from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.domain.visits import Findings
 from registry_api.http import bodies, health, render, schema
+from registry_api.http.samples import SAMPLES
+from registry_api.service.deliveries import Result, Verdict
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
 from registry_api.service.ports import Revision
@@ -53,6 +55,7 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
         bodies.RevisionPage: {200: bodies.RevisionPage(value=[_revision(accepted)])},
         bodies.EventPage: {200: bodies.EventPage(value=[render.event_body(_event(accepted))])},
         bodies.UndeliveredPage: {200: bodies.UndeliveredPage(value=[_undelivered(accepted)])},
+        bodies.DeliveryBody: _deliveries(accepted),
         bodies.PlanBody: {200: _plan(accepted)},
         bodies.RegionList: {200: bodies.RegionList(value=[render.region_body(regions.catalogue()["eastus"], None)])},
         bodies.HealthBody: {200: bodies.HealthBody(status=health.OK)},
@@ -118,6 +121,16 @@ def _undelivered(accepted: Registry) -> bodies.UndeliveredBody:
         given_up_at=_BEGAN + GIVE_UP_AFTER,
     )
     return render.undelivered_body(undelivered)
+
+
+def _deliveries(accepted: Registry) -> Mapping[int, bodies.DeliveryBody]:
+    created = Result(Verdict.CREATED, accepted.spec.name, accepted)
+    refused = Result(Verdict.REFUSED, accepted.spec.name, problems=SAMPLES[:1])
+
+    def told(*results: Result) -> bodies.DeliveryBody:
+        return render.delivery_body("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", results, _NEXT.partition("/{path}")[0])
+
+    return {200: told(created), 422: told(created, refused)}
 
 
 def _plan(accepted: Registry) -> bodies.PlanBody:

@@ -30,7 +30,7 @@ class Request:
     repeated: Collection[str]  # query parameters that are given several times
     headers: Mapping[str, str]
     body: bytes
-    caller: Caller  # nobody, on routes that anybody may read
+    caller: Caller  # nobody, on routes that anybody may read, and on those where the body has to prove it
     id: str  # the service's name for the request
 
 

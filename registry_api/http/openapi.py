@@ -26,6 +26,7 @@ _COMPONENTS = "#/components/schemas/{model}"
 _TAGS = {
     "registries": ("Registries", "Create, change, read, list and delete registries."),
     "history": ("History", "What became of a request, what a registry was before, and who did what."),
+    "webhooks": ("Webhooks", "Documents that pipelines and the systems around them send."),
     "health": ("Health", "Whether the service is there and can work."),
     "pages": ("Documents", "What this API is, for programs, editors and people."),
 }
@@ -37,6 +38,7 @@ _PATH_PARAMETERS = {
         "DemoRegistry1",
     ),
     "id": Parameter("id", "The operation's id.", {"type": "string"}, "demoregistry1.59d2a6b7e1c09f3a1b2c"),
+    "source": Parameter("source", "The source's name, from the settings.", {"type": "string"}, "ci"),
     "file": Parameter("file", "The file's name.", {"type": "string", "enum": list(pages.ASSETS)}),
 }
 _CLIENT_REQUEST_ID = Parameter(
@@ -51,6 +53,27 @@ _TRACEPARENT = Parameter(
 _SECURITY = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A token of Entra ID."},
     "key": {"type": "apiKey", "in": "header", "name": "x-functions-key", "description": "A key for pipelines."},
+}
+_SIGNATURES = {
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "A signature of Standard Webhooks, with `webhook-id` and `webhook-timestamp`.",
+    },
+    "github": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Hub-Signature-256",
+        "description": "A signature of GitHub, with `X-GitHub-Delivery` and `X-GitHub-Event`.",
+    },
+    "hookSecret": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Webhook-Secret",
+        "description": "A secret of a service hook of Azure DevOps, whose subscription the source names.",
+    },
+    "hookPassword": {"type": "http", "scheme": "basic", "description": "The same secret, as the password."},
 }
 _ALSO: Mapping[HTTPStatus, Sequence[str]] = {
     HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
@@ -87,7 +110,7 @@ def openapi_document() -> Schema:
         "tags": [{"name": name, "description": description} for name, description in used],
         "paths": dict(paths),
         "components": {
-            "securitySchemes": _SECURITY,
+            "securitySchemes": _SECURITY | _SIGNATURES,
             "schemas": dict(sorted(_component_schemas().items())),
             "headers": {
                 "x-ms-request-id": _header("The service's name for the request.", format="uuid"),
@@ -113,13 +136,19 @@ def _operation(route: Route) -> Schema:
         "tags": [_TAGS[_module(route)][0]],
         "summary": summary.partition(". ")[0].rstrip("."),
         "description": "\n\n".join(part for part in (summary, rest) if part),
-        "security": [] if route.is_public else [{scheme: []} for scheme in _SECURITY],
+        "security": [{scheme: []} for scheme in _schemes(route)],
         "parameters": list(_parameters(route)),
         "responses": {str(status): response for status, response in sorted(_responses(route))},
     }
     if route.takes is not Takes.NOTHING:
         operation["requestBody"] = {"required": True, "content": _request_content(route)}
     return operation
+
+
+def _schemes(route: Route) -> Iterable[str]:
+    if route.is_signed:
+        return _SIGNATURES
+    return () if route.is_public else _SECURITY
 
 
 def _module(route: Route) -> str:

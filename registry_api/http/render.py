@@ -16,6 +16,8 @@ from registry_api.http.bodies import (
     ActionBody,
     ChangeBody,
     ContainerRegistryBody,
+    DeliveryBody,
+    DocumentResultBody,
     ErrorDetail,
     EventBody,
     OperationBody,
@@ -30,6 +32,7 @@ from registry_api.http.bodies import (
     StorageAccountBody,
     UndeliveredBody,
 )
+from registry_api.service.deliveries import Result
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
 
@@ -112,6 +115,22 @@ def plan_body(preview: Preview) -> PlanBody:
         changes=_changes(preview.changes),
         actions=[_action(action, is_new=preview.is_new) for action in preview.actions],
         problems=[problem_body(problem) for problem in preview.problems],
+    )
+
+
+def delivery_body(delivery: str, results: Sequence[Result], base_url: str) -> DeliveryBody:
+    """Return what became of a delivery as its sender sees it."""
+    return DeliveryBody(delivery=delivery, documents=[_document_result(result, base_url) for result in results])
+
+
+def _document_result(result: Result, base_url: str) -> DocumentResultBody:
+    registry = result.registry
+    return DocumentResultBody(
+        name=result.name,
+        result=result.verdict,
+        operation_location=f"{base_url}/operations/{registry.operation.id}" if registry else None,
+        etag=registry.etag if registry else None,
+        problems=[problem_body(problem) for problem in result.problems],
     )
 
 

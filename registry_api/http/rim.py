@@ -35,7 +35,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class 
 def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
     async def find(req: func.HttpRequest, request_id: str) -> Answer:
         app = bootstrap.app()
-        caller = NOBODY if route.is_public else await app.identity.caller_of(req.headers)
+        caller = NOBODY if route.is_public or route.is_signed else await app.identity.caller_of(req.headers)
         request = _request(req, caller, request_id)
         check_query(request, route.query)
         return await route.handler(request, app)

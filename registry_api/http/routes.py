@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from registry_api.bootstrap import App
 from registry_api.domain.problems import Code
-from registry_api.http import bodies, health, history, pages, parameters, registries
+from registry_api.http import bodies, health, history, pages, parameters, registries, webhooks
 from registry_api.http.messages import Answer, Parameter, Request
 
 PREFIX = "api"  # host.json, extensions.http.routePrefix
@@ -25,6 +25,7 @@ class Takes(StrEnum):
     NOTHING = "nothing"
     DOCUMENT = "document"
     MERGE_PATCH = "merge patch"
+    DELIVERY = "delivery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class Route:
     def is_public(self) -> bool:
         """Tell whether anybody may ask, without saying who it is."""
         return Code.UNAUTHENTICATED not in self.codes
+
+    @property
+    def is_signed(self) -> bool:
+        """Tell whether what is sent has to prove who has sent it; the handler verifies that."""
+        return self.takes is Takes.DELIVERY
 
     def matches(self, path: str) -> bool:
         """Tell whether a path, without the prefix, is one of this route's."""
@@ -227,6 +233,29 @@ ROUTES = (
         history.cancel_operation,
         {200: _OPERATION},
         (*_REGISTRIES, Code.OPERATION_NOT_FOUND, Code.CONCURRENT_CHANGES),
+    ),
+    Route(
+        "POST",
+        "webhooks/{source}",
+        webhooks.receive_webhook,
+        {200: bodies.DeliveryBody, 422: bodies.DeliveryBody},
+        (
+            *_PUBLIC,
+            *_UNPARSABLE,
+            Code.UNAUTHENTICATED,
+            Code.INVALID_HEADER,
+            Code.MISSING_FIELD,
+            Code.WRONG_TYPE,
+            Code.INVALID_VALUE,
+            Code.TOO_MANY_ITEMS,
+            Code.DELIVERY_REUSED,
+            Code.CONCURRENT_CHANGES,
+            Code.AUTHORIZATION_UNAVAILABLE,
+            Code.STORAGE_UNAVAILABLE,
+        ),
+        (),
+        (),
+        Takes.DELIVERY,
     ),
     Route("GET", "regions", registries.list_regions, {200: bodies.RegionList}, _ANY),
     Route("GET", "health", health.get_health, {200: bodies.HealthBody}, _PUBLIC),

@@ -8,6 +8,7 @@ client uses.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import yaml
@@ -34,10 +35,20 @@ def parse(text: str) -> Document:
     Raises:
         Refusal: With line and column, if it is not a document of the plain part of YAML.
     """
+    (document,) = parse_stream(text, 1) or [_document(None, Places(values={(): (1, 1)}))]
+    return document
+
+
+def parse_stream(text: str, most: int) -> list[Document]:
+    """Return all documents in a text, at most so many.
+
+    Raises:
+        Refusal: With line and column, if it is not a stream of documents of the plain part of YAML.
+    """
     lines = _Lines(text)
-    reader = _Reader(yaml.parse(text, Loader=_Loader), lines)
+    reader = _Reader((_placed(event, lines) for event in yaml.parse(text, Loader=_Loader)), most)
     try:
-        value = reader.read_stream()
+        return list(reader.read_stream())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = f"The document is not YAML: {error.problem or error.context}."
@@ -46,7 +57,6 @@ def parse(text: str) -> Document:
         character = error.character if isinstance(error.character, str) else chr(error.character)
         message = f"The document is not YAML: it has the control character U+{ord(character):04X}."
         raise unparsable(message, *line_and_column(text, text.index(character))) from None
-    return Document(value, lambda: reader.places)
 
 
 class _Lines:
@@ -66,26 +76,33 @@ class _Lines:
 class _Reader:
     """Builds plain values from events, one after the other."""
 
-    def __init__(self, events: Iterator[Any], lines: _Lines) -> None:
-        self._events = (_placed(event, lines) for event in events)
-        self.places = Places()
+    def __init__(self, events: Iterator[Any], most: int) -> None:
+        self._events = events
+        self._most = most
+        self._places = Places()
+        self._values = 0  # in all documents so far
 
-    def read_stream(self) -> object:
+    def read_stream(self) -> Iterator[Document]:
         next(self._events)
-        event = next(self._events)
-        if isinstance(event, yaml.StreamEndEvent):
-            self.places.values[()] = (1, 1)
-            return None
-        value = self._read(next(self._events), (), 0)
-        next(self._events)
-        event = next(self._events)
-        if not isinstance(event, yaml.StreamEndEvent):
-            raise _unparsable("There must be one document in the request, not several.", event)
-        return value
+        for number in count(1):
+            event = next(self._events)
+            if isinstance(event, yaml.StreamEndEvent):
+                return
+            if number > self._most:
+                allowed = (
+                    "one document in the request, not several"
+                    if self._most == 1
+                    else f"at most {self._most} documents in a stream"
+                )
+                raise _unparsable(f"There must be {allowed}.", event)
+            self._places = Places()
+            yield _document(self._read(next(self._events), (), 0), self._places)
+            next(self._events)
 
     def _read(self, event: Any, path: Path, depth: int) -> object:
-        self.places.values[path] = _place(event)
-        check_size(depth, len(self.places.values), *_place(event))
+        self._places.values[path] = _place(event)
+        self._values += 1
+        check_size(depth, self._values, *_place(event))
         _check_properties(event)
         if isinstance(event, yaml.MappingStartEvent):
             return self._read_mapping(path, depth)
@@ -98,9 +115,9 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = _read_key(event)
             if key in result:
-                line, _ = self.places.keys[(*path, key)]
+                line, _ = self._places.keys[(*path, key)]
                 raise _unparsable(f"The key {quote(key)} is given twice; the first time in line {line}.", event)
-            self.places.keys[(*path, key)] = _place(event)
+            self._places.keys[(*path, key)] = _place(event)
             result[key] = self._read(next(self._events), (*path, key), depth + 1)
         return result
 
@@ -109,6 +126,10 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             result.append(self._read(event, (*path, len(result)), depth + 1))
         return result
+
+
+def _document(value: object, places: Places) -> Document:
+    return Document(value, lambda: places)
 
 
 def _check_properties(event: Any) -> None:

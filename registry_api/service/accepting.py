@@ -54,7 +54,7 @@ async def change(
     decide: Decision,
     ports: Ports,
     *,
-    replay: Callable[[Registry], Replay] | None = None,
+    replay: Callable[[Outcome], Replay] | None = None,
 ) -> Outcome:
     """Change a registry as decided, if the caller may do the action.
 
@@ -81,7 +81,7 @@ async def change(
             commit = commit_of(stored, registry, intent.caller, now, intent.origin)
             outcome = Outcome(commit.registry or registry, created=stored is None, changed=True)
             if replay is not None:
-                commit = dataclasses.replace(commit, replay=replay(outcome.registry))
+                commit = dataclasses.replace(commit, replay=replay(outcome))
         elif seen is not None and stored is not None:
             outcome = Outcome(seen)
             if not visits.is_forgotten(stored.registry, now):

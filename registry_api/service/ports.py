@@ -13,6 +13,7 @@ from registry_api.domain.notifications import Subscriber
 from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
+from registry_api.domain.problems import Problem
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.domain.spec import RegistrySpec
@@ -59,12 +60,15 @@ class Claim(BaseModel):
 
 
 class Replay(BaseModel):
-    """What a request with an idempotency key led to, to be answered again."""
+    """What a request with an idempotency key led to, to be answered again: a registry, or why it was refused."""
 
     model_config = ConfigDict(frozen=True)
 
     idempotency_key: str
-    registry: Registry
+    registry: Registry | None = None
+    created: bool = False
+    changed: bool = False
+    problems: tuple[Problem, ...] = ()
     expires_at: datetime
 
 
@@ -182,11 +186,18 @@ class Store(Protocol):
     async def read_replay(self, key: RegistryKey, idempotency_key: str) -> Replay | None:
         """Return what a request with an idempotency key led to, or None."""
 
+    async def keep(self, key: RegistryKey, replay: Replay) -> None:
+        """Keep what a request with an idempotency key led to, if it changed nothing.
+
+        Raises:
+            Conflict: If it is kept already.
+        """
+
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone.
 
         Raises:
-            Conflict: If the registry is no longer as it was read.
+            Conflict: If the registry is no longer as it was read, or what the request led to is kept already.
         """
 
 

@@ -1,9 +1,6 @@
 """Create, change, read, list and delete registries."""
 
-import hashlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,15 +11,21 @@ from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
 from registry_api.domain.names import is_registry_name
 from registry_api.domain.permissions import Action
-from registry_api.domain.problems import Code, Refusal, quote, refuse
+from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
 from registry_api.service.authorizing import Inquiry, authorize, authorize_listing, readable, see
-from registry_api.service.ports import Claim, Page, Ports, Replay, Store
+from registry_api.service.once import Key, Once, digest_of
+from registry_api.service.ports import Page, Ports
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
 _PAGES_PER_REQUEST = 4
+_REUSED = Problem(
+    Code.IDEMPOTENCY_KEY_REUSED,
+    "This Idempotency-Key was used for another request; take a new key for every new request.",
+    ("Idempotency-Key",),
+)
 
 
 async def create(
@@ -50,31 +53,34 @@ async def create(
     if idempotency_key is None or document.problems:
         return await change(key, intent, Action.WRITE, decide, ports)
     await authorize(Action.WRITE, key.name, intent, ports.roles)
-    once = _Once(
-        key=key,
-        digest=hashlib.sha256(f"{intent.caller.principal}\n{idempotency_key}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(f"{document.spec.model_dump_json()}\n{intent.scope}".encode()).hexdigest(),
-        now=ports.clock.now(),
-        is_rehearsal=intent.validate_only,
-    )
-    return await once.run(partial(change, key, intent, Action.WRITE, decide, ports), ports.store)
+    now = ports.clock.now()
+    use = await Key(
+        tenant=key.tenant,
+        digest=digest_of(intent.caller.principal, idempotency_key),
+        fingerprint=digest_of(document.spec.model_dump_json(), str(intent.scope)),
+        reused=_REUSED,
+    ).claim(now + KEEP_IDEMPOTENCY_KEYS, now, ports.store, is_rehearsal=intent.validate_only)
+    act = partial(change, key, intent, Action.WRITE, decide, ports)
+    return await use.for_registry(key).run(act, ports.store)
 
 
 async def put(
     document: Draft,
     intent: Intent,
     *,
+    once: Once | None = None,
     allowed: frozenset[str] | None = None,
     ports: Ports,
 ) -> Outcome:
-    """Create a registry, or change it to be as the document says.
+    """Create a registry, or change it to be as the document says; perhaps once, however often it is asked for.
 
     Raises:
         Refusal: If what is stored speaks against it; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
     key = key_of_document(document, intent, allowed)
-    return await change(key, intent, Action.WRITE, put_decision(document, intent, allowed), ports)
+    act = partial(change, key, intent, Action.WRITE, put_decision(document, intent, allowed), ports)
+    return await (act() if once is None else once.run(act, ports.store))
 
 
 def key_of_document(document: Draft, intent: Intent, allowed: frozenset[str] | None = None) -> RegistryKey:
@@ -221,50 +227,6 @@ async def _change_named(name: str, intent: Intent, action: Action, decide: Decis
     if not is_registry_name(name):
         raise not_found(name)
     return await change(RegistryKey.of(intent.caller.tenant, name), intent, action, decide, ports)
-
-
-@dataclass(frozen=True, slots=True)
-class _Once:
-    """A creation under an idempotency key. What it led to is kept in the same transaction."""
-
-    key: RegistryKey
-    digest: str
-    fingerprint: str
-    now: datetime
-    is_rehearsal: bool  # the key is not used up then
-
-    async def run(self, create: Callable[..., Awaitable[Outcome]], store: Store) -> Outcome:
-        """Create, or return what was created under the key before."""
-        first = await self._first_claim(store)
-        if first.fingerprint != self.fingerprint:
-            raise refuse(
-                Code.IDEMPOTENCY_KEY_REUSED,
-                "This Idempotency-Key was used for another request; take a new key for every new request.",
-                "Idempotency-Key",
-            )
-        if (outcome := await self._recall(store)) is not None:
-            return outcome
-        try:
-            return await create(
-                replay=lambda registry: Replay(
-                    idempotency_key=self.digest, registry=registry, expires_at=first.expires_at
-                )
-            )
-        except Refusal:
-            # The same request may have been under way twice, and this one was the slower.
-            if (outcome := await self._recall(store)) is not None:
-                return outcome
-            raise
-
-    async def _first_claim(self, store: Store) -> Claim:
-        mine = Claim(fingerprint=self.fingerprint, expires_at=self.now + KEEP_IDEMPOTENCY_KEYS)
-        if self.is_rehearsal:
-            return await store.read_claim(self.key.tenant, self.digest, self.now) or mine
-        return await store.claim(self.key.tenant, self.digest, mine, self.now)
-
-    async def _recall(self, store: Store) -> Outcome | None:
-        kept = await store.read_replay(self.key, self.digest)
-        return Outcome(kept.registry, created=True, changed=True) if kept and self.now < kept.expires_at else None
 
 
 def not_found(name: str) -> Refusal:

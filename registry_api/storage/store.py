@@ -153,6 +153,10 @@ class RegistryStore:
         row = await self._rows.get(partition_of(key), _replay_key(idempotency_key))
         return None if row is None else parse(Replay, row)
 
+    async def keep(self, key: RegistryKey, replay: Replay) -> None:
+        """Keep what a request with an idempotency key led to, if it changed nothing."""
+        await self._rows.transact(partition_of(key), [_replay_write(replay)])
+
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone."""
         writes: list[Write] = [_registry_write(commit)]
@@ -165,7 +169,7 @@ class RegistryStore:
         if commit.revision is not None:
             writes.append(Insert(_revision_key(commit.revision), commit.revision.model_dump_json()))
         if commit.replay is not None:
-            writes.append(Upsert(_replay_key(commit.replay.idempotency_key), commit.replay.model_dump_json()))
+            writes.append(_replay_write(commit.replay))
         versions = await self._rows.transact(partition_of(commit.key), writes)
         return versions[0]
 
@@ -194,6 +198,11 @@ def _operation_key(operation_id: str) -> str:
 
 def _replay_key(idempotency_key: str) -> str:
     return f"{REPLAY}{escape(idempotency_key)}"
+
+
+def _replay_write(replay: Replay) -> Write:
+    """Return a write that fails if it comes second: what was told first is what is told again."""
+    return Insert(_replay_key(replay.idempotency_key), replay.model_dump_json())
 
 
 def _revision_key(revision: Revision) -> str:

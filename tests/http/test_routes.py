@@ -102,8 +102,8 @@ def test_wrong_methods_know_the_right_ones() -> None:
 def test_whatever_is_about_registries_may_be_forbidden() -> None:
     """Every route of a registry or of its past says that the caller may not be allowed to take it."""
     for route in ROUTES:
-        codes = {Code.AUTHORIZATION_FAILED, Code.AUTHORIZATION_UNAVAILABLE} & {*route.codes}
-        assert len(codes) == (2 if route.template.startswith(("registries", "operations")) else 0)
+        if route.template.startswith(("registries", "operations")):
+            assert {Code.AUTHORIZATION_FAILED, Code.AUTHORIZATION_UNAVAILABLE} <= {*route.codes}
         assert Code.INVALID_HEADER in route.codes
 
 

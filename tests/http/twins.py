@@ -7,6 +7,7 @@ import azure.functions as func
 
 from registry_api.access.identity import identity_for
 from registry_api.access.roles import StaticRoles
+from registry_api.access.webhooks import Webhooks
 from registry_api.bootstrap import App, RandomIds, SystemClock
 from registry_api.http.routes import ROUTES
 from registry_api.service.ports import Ports
@@ -23,7 +24,7 @@ def app_for(environment: dict[str, str]) -> App:
     settings = Settings.read(environment)
     clock = SystemClock()
     ports = Ports(RegistryStore(MemoryRows()), MemoryQueue(clock), clock, RandomIds(), StaticRoles(settings.role_book))
-    return App(settings, ports, identity_for(settings, clock))
+    return App(settings, ports, identity_for(settings, clock), Webhooks(settings.webhooks, clock))
 
 
 def request(method: str = "GET", path: str = "registries/Demo1", body: bytes = b"", **headers: str) -> func.HttpRequest:
@@ -33,7 +34,7 @@ def request(method: str = "GET", path: str = "registries/Demo1", body: bytes = b
         f"http://localhost:7071/api/{path}",
         headers={name.replace("_", "-"): value for name, value in headers.items()},
         params={},
-        route_params={"name": path.rpartition("/")[2], "path": path},
+        route_params={"path": path} | dict.fromkeys(("name", "source"), path.rpartition("/")[2]),
         body=body,
     )
 

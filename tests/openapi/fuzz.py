@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from devstack.azurite import start
+from tests import senders
 from tests.live import RunningApp
 from tests.openapi.conformance import examine
 
@@ -18,7 +19,7 @@ def main(requests: int = REQUESTS, seconds: int = SECONDS) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="fuzz-") as folder,
         start(Path(folder)) as azurite,
-        RunningApp.start(azurite) as app,
+        RunningApp.start(azurite, **senders.settings()) as app,
     ):
         findings = examine(
             app.url,

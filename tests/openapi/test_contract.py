@@ -23,7 +23,7 @@ def test_the_app_keeps_to_its_document(running_app: RunningApp) -> None:
         # Their documents are the same as those of PUT.
         operations=[
             {"include-operation-id": name, "phases": {"coverage": {"enabled": False}}}
-            for name in ("create_registry", "plan_registry")
+            for name in ("create_registry", "plan_registry", "receive_webhook")
         ],
     )
 

@@ -1,0 +1,463 @@
+"""Deliveries of webhooks have one effect, and are answered as the first time, whatever happens in between.
+
+DELIVERY_REPLAYS says how many replays a history has.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from registry_api.domain.events import EventType
+from registry_api.domain.filters import Filter
+from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
+from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.registry import Caller, ProvisioningState, RegistryKey
+from registry_api.domain.scope import Scope
+from registry_api.domain.validation import examine
+from registry_api.service import deliveries, registries
+from registry_api.service.accepting import Intent
+from registry_api.service.deliveries import KEEP_DELIVERIES, Delivered, Delivery, Result
+from registry_api.service.ports import StorageUnavailable
+from registry_api.storage.memory import MemoryRows
+from registry_api.storage.store import RegistryStore
+from tests.service.world import ADA, SCOPE, World
+from tests.simulation.boundaries import guard
+from tests.simulation.faults import Fault, Plan
+from tests.simulation.processes import Died, process
+
+REPLAYS = int(os.environ.get("DELIVERY_REPLAYS", "500"))
+CI = Caller(tenant="tenant", id="c1", name="ci", kind="Webhook")
+ELSEWHERE = Scope(subscription_id="sub", resource_group="elsewhere")
+
+pytestmark = pytest.mark.timeout(1800 if REPLAYS > 500 else 120)
+
+
+def intent(caller: Caller = CI, scope: Scope = SCOPE) -> Intent:
+    """Return how a source that is bound to a scope asks."""
+    within = Filter(subscription_id=scope.subscription_id, resource_group=scope.resource_group)
+    return Intent(caller, scope, within)
+
+
+def one(name: str, *regions: str, **fields: Any) -> dict[str, Any]:
+    """Return a document."""
+    locations = [{"location": region} for region in regions]
+    return {"name": name, "location": regions[0], "replication_locations": locations, **fields}
+
+
+def delivery(*values: object, id: str = "d1", is_id_proven: bool = True, source: str = "ci") -> Delivery:  # noqa: A002 - its name
+    """Return a delivery of documents."""
+    return Delivery(
+        source=source,
+        id=id,
+        body=sha256(repr(values).encode()).hexdigest(),
+        is_id_proven=is_id_proven,
+        documents=[Delivered(examine(value), lambda refusal: refusal) for value in values],
+    )
+
+
+async def deliver(world: World, given: Delivery, by: Intent | None = None) -> list[Result]:
+    """Deliver."""
+    return await deliveries.deliver(given, by or intent(), ports=world.ports)
+
+
+async def code_of(call: Any) -> str:
+    """Return the code of the refusal that a call ends with."""
+    with pytest.raises(Refusal) as refusal:
+        await call
+    return refusal.value.problems[0].code.value
+
+
+def told(results: Sequence[Result]) -> list[tuple[Any, ...]]:
+    """Return what a sender is told."""
+    return [
+        (
+            result.verdict.value,
+            result.name,
+            result.registry and (result.registry.etag, result.registry.operation.id),
+            [(problem.code, problem.message, problem.path, problem.line) for problem in result.problems],
+        )
+        for result in results
+    ]
+
+
+def verdicts(results: Sequence[Result]) -> list[str]:
+    """Return what became of each document; of one that was refused, why."""
+    return [result.problems[0].code.value if result.problems else result.verdict.value for result in results]
+
+
+async def accepted(world: World, name: str, actor: str = "ci") -> int:
+    """Return how many requests of somebody were accepted for a registry."""
+    page = await world.store.list_events(RegistryKey.of("tenant", name), 100, None)
+    return sum(event.type is EventType.REQUEST_ACCEPTED and event.actor == actor for event in page.items)
+
+
+async def change_as_ada(world: World, name: str, **fields: Any) -> None:
+    """Let somebody else change a registry."""
+    draft = examine(one(name, "eastus", **fields))
+    await registries.put(draft, Intent(ADA, SCOPE), ports=world.ports)
+
+
+async def test_every_document_has_its_own_result() -> None:
+    """Documents are put in their order, one that is refused does not hold back the others, and each is told."""
+    world = World()
+    first = await deliver(world, delivery(one("Demo1", "eastus"), one("Demo2", "westus"), id="d1"))
+    second = await deliver(
+        world,
+        delivery(
+            one("Demo1", "eastus"),
+            one("Demo1", "eastus", "westus"),
+            one("Demo2", "eastus"),
+            one("_", "eastus"),
+            one("Demo3", "eastsu", zzz=1),
+            7,
+            one("DEMO2", "westus", tags={"a": "b"}),
+            id="d2",
+        ),
+    )
+
+    assert verdicts(first) == ["Created", "Created"]
+    assert verdicts(second) == [
+        "Unchanged",
+        "Updated",
+        "PrimaryLocationImmutable",
+        "InvalidRegistryName",
+        "UnknownLocation",
+        "InvalidDocument",
+        "Updated",
+    ]
+    assert [result.name for result in second] == ["Demo1", "Demo1", "Demo2", None, "Demo3", None, "Demo2"]
+    assert {problem.code for problem in second[4].problems} == {Code.UNKNOWN_LOCATION, Code.UNKNOWN_FIELD}
+
+
+async def test_a_replay_is_answered_as_the_first_time() -> None:
+    """Whatever became of a document is told again, word for word, after others have changed the registry."""
+    world = World()
+    await change_as_ada(world, "Same1")
+    await change_as_ada(world, "Other1")
+    given = delivery(
+        one("New1", "eastus"),
+        one("Same1", "eastus"),
+        one("Other1", "eastus", "westus"),
+        one("Bad1", "eastsu", **{"\ud800": 1}),
+        one("New1", "westus"),
+        one("_", "eastus"),
+    )
+    first = await deliver(world, given)
+    for name in ("New1", "Same1", "Other1", "Bad1"):
+        await change_as_ada(world, name, description="of Ada")
+    before = [await world.store.read(RegistryKey("tenant", name)) for name in ("new1", "same1", "other1", "bad1")]
+    world.clock.advance((KEEP_DELIVERIES - timedelta(seconds=1)).total_seconds())
+    again = await deliver(world, given)
+
+    assert verdicts(first)[:3] == ["Created", "Unchanged", "Updated"]
+    assert told(again) == told(first)
+    assert before == [
+        await world.store.read(RegistryKey("tenant", name)) for name in ("new1", "same1", "other1", "bad1")
+    ]
+
+
+async def test_a_refusal_is_kept_with_its_place() -> None:
+    """What is told of a refused document has its line, the first time and again."""
+    world = World()
+
+    def locate(refusal: Refusal) -> Refusal:
+        return Refusal(*(replace(problem, line=7, column=3) for problem in refusal.problems))
+
+    given = delivery(one("Bad1", "eastsu"))
+    given = replace(given, documents=[replace(given.documents[0], locate=locate)])
+    first, again = await deliver(world, given), await deliver(world, given)
+
+    assert [(problem.line, problem.column) for problem in first[0].problems] == [(7, 3), (7, 3)]
+    assert told(again) == told(first)
+
+
+async def test_an_id_belongs_to_its_body() -> None:
+    """A delivery whose id came with another body is refused, and does nothing; another source has ids of its own."""
+    world = World()
+    await deliver(world, delivery(one("Demo1", "eastus")))
+
+    assert await code_of(deliver(world, delivery(one("Demo2", "eastus")))) == "DeliveryReused"
+    assert await world.store.read(RegistryKey("tenant", "demo2")) is None
+    assert verdicts(await deliver(world, delivery(one("Demo2", "eastus"), source="another"))) == ["Created"]
+
+
+async def test_where_the_id_proves_nothing_the_body_counts() -> None:
+    """A caught delivery that comes under a new id is a replay, if its proof does not cover the id."""
+    world = World()
+    given = delivery(one("Demo1", "eastus"), is_id_proven=False)
+    first = await deliver(world, given)
+    await change_as_ada(world, "Demo1", description="of Ada")
+    again = await deliver(world, replace(given, id="another"))
+
+    assert told(again) == told(first)
+    assert await accepted(world, "Demo1") == 1
+    other = delivery(one("Demo2", "eastus"), id="another", is_id_proven=False)
+    assert await code_of(deliver(world, other)) == "DeliveryReused"
+    new = replace(given, body="f00d", id="new")
+    assert verdicts(await deliver(world, new)) == ["Updated"]
+
+
+async def test_an_id_is_free_again_after_its_time() -> None:
+    """When a delivery was kept for long enough its id may be used anew, whether it was swept away or not."""
+    world = World()
+    await deliver(world, delivery(one("Demo1", "eastus")))
+    await change_as_ada(world, "Demo1", description="of Ada")
+    world.clock.advance(KEEP_DELIVERIES.total_seconds())
+
+    assert verdicts(await deliver(world, delivery(one("Demo1", "eastus")))) == ["Updated"]
+    assert verdicts(await deliver(world, delivery(one("Demo1", "eastus")))) == ["Updated"]
+    assert await accepted(world, "Demo1") == 2
+
+
+async def test_equal_deliveries_at_once_have_one_effect() -> None:
+    """Of many that are under way together one acts, and all are answered the same."""
+    world = World()
+    given = delivery(one("Demo1", "eastus"), one("Demo2", "eastus"), one("Bad1", "eastsu"))
+    answers = await asyncio.gather(*(deliver(world, given) for _ in range(8)))
+
+    assert all(told(answer) == told(answers[0]) for answer in answers)
+    assert [await accepted(world, name) for name in ("Demo1", "Demo2", "Bad1")] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_equal_deliveries_among_changes_have_one_effect(seed: int) -> None:
+    """So do they while others change the registry, at whichever moment."""
+    rand, world = random.Random(seed), World()  # noqa: S311 - a seed makes it the same again
+    given = delivery(one("Demo1", "eastus"))
+
+    async def later(act: Any) -> Any:
+        for _ in range(rand.randrange(12)):
+            await asyncio.sleep(0)
+        return await act
+
+    acts = [later(deliver(world, given)) for _ in range(4)]
+    acts += [later(change_as_ada(world, "Demo1", description=f"{number}")) for number in range(3)]
+    answers = [answer for answer in await asyncio.gather(*acts) if answer is not None]
+
+    assert all(told(answer) == told(answers[0]) for answer in answers)
+    assert await accepted(world, "Demo1") == (answers[0][0].verdict != "Unchanged")
+
+
+class _Roles:
+    """Everybody may do what one assignment says, or nothing can be told."""
+
+    def __init__(self, *grants: tuple[str, str], is_away: bool = False) -> None:
+        self.grants = grants
+        self.is_away = is_away
+
+    async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+        """Return what a caller may do."""
+        del subscription_id
+        if self.is_away:
+            raise refuse(Code.AUTHORIZATION_UNAVAILABLE, "Not now.")
+        return Permissions([Grant(BUILT_IN[role], scope) for role, scope in self.grants if caller == CI])
+
+
+@pytest.mark.parametrize(
+    ("grants", "expected"),
+    [
+        ([], "AuthorizationFailed"),
+        ([("Reader", "/")], "AuthorizationFailed"),
+        ([("Owner", ELSEWHERE.id)], "AuthorizationFailed"),
+        ([("Contributor", SCOPE.id)], "Created"),
+    ],
+)
+async def test_a_source_can_do_no_more_than_its_principal(grants: list[tuple[str, str]], expected: str) -> None:
+    """Its signature proves who it is; what it may do its roles say, and a refusal is kept like any other."""
+    roles = _Roles(*grants)
+    world = World(roles=roles)
+    first = await deliver(world, delivery(one("Demo1", "eastus")))
+    roles.grants = (("Owner", "/"),)
+
+    assert verdicts(first) == [expected]
+    assert told(await deliver(world, delivery(one("Demo1", "eastus")))) == told(first)
+
+
+async def test_a_source_keeps_to_its_scope() -> None:
+    """Registries of another scope are not changed, whatever the principal may do there, and the name stays theirs."""
+    world = World()
+    draft = examine(one("Demo1", "eastus"))
+    other = (await registries.put(draft, Intent(ADA, ELSEWHERE), ports=world.ports)).registry
+    named = one("Demo2", "eastus", resource_group=ELSEWHERE.resource_group)
+
+    assert verdicts(await deliver(world, delivery(one("Demo1", "eastus", "westus"), named))) == [
+        "RegistryNameTaken",
+        "ReadOnlyField",
+    ]
+    stored = await world.store.read(RegistryKey("tenant", "demo1"))
+    assert stored is not None
+    assert stored.registry == other
+
+
+async def test_tenants_have_nothing_in_common() -> None:
+    """A source of one tenant neither changes nor sees another's registry, under the same name and delivery id."""
+    world = World()
+    eve = intent(Caller(tenant="another", id="c1", name="ci", kind="Webhook"))
+    first = await deliver(world, delivery(one("Demo1", "eastus")))
+    theirs = await deliver(world, delivery(one("Demo1", "westus")), eve)
+
+    assert (verdicts(first), verdicts(theirs)) == (["Created"], ["Created"])
+    assert (await world.read()).spec.location == "eastus"
+
+
+async def test_what_passes_is_not_kept() -> None:
+    """If it cannot be told now what the principal may do, nothing is; the same delivery goes on later."""
+    roles = _Roles(("Owner", "/"), is_away=True)
+    world = World(roles=roles)
+    given = delivery(one("Demo1", "eastus"))
+    assert await code_of(deliver(world, given)) == "AuthorizationUnavailable"
+    roles.is_away = False
+
+    assert verdicts(await deliver(world, given)) == ["Created"]
+
+
+async def test_replays_have_no_second_effect() -> None:
+    """In a random history of deliveries, replays and others' changes, each document has one effect at most."""
+    rand, world = random.Random(1), World()  # noqa: S311 - a seed makes it the same again
+    names = ["Demo1", "Demo2", "Demo3"]
+    sent: list[tuple[Delivery, list[tuple[Any, ...]]]] = []
+    effects = Counter[str]()
+    replays = 0
+    while replays < REPLAYS:
+        match rand.choices(("new", "replay", "change"), (1, 20, 4))[0]:
+            case "new" if len(sent) < 90:  # the events of a registry are read from one page
+                regions = ["eastus", *rand.sample(["westus", "eastus2"], rand.randrange(3))]
+                values = [
+                    one(rand.choice([*names, "_"]), *regions, tags={"n": str(rand.randrange(3))})
+                    for _ in range(rand.randint(1, 3))
+                ]
+                given = delivery(*values, id=f"d{len(sent)}", is_id_proven=rand.random() < 0.5)
+                results = await deliver(world, given)
+                new = given.is_id_proven or all(given.body != other.body for other, _ in sent)
+                effects.update(
+                    result.name
+                    for result in results
+                    if new and result.name and result.verdict in {"Created", "Updated"}
+                )
+                sent.append((given, told(results)))
+            case "replay" if sent:
+                given, answer = rand.choice(sent)
+                caught = given if given.is_id_proven else replace(given, id=rand.choice([given.id, f"r{replays}"]))
+                assert told(await deliver(world, caught)) == answer
+                replays += 1
+            case "change":
+                await change_as_ada(world, rand.choice(names), description=str(rand.randrange(99)))
+        assert {name: await _accepted_ever(world, name) for name in names} == {name: effects[name] for name in names}
+
+
+async def _accepted_ever(world: World, name: str) -> int:
+    stored = await world.store.read(RegistryKey.of("tenant", name))
+    if stored is None:
+        return 0
+    found, continuation = 0, None
+    while True:
+        page = await world.store.list_operations(RegistryKey.of("tenant", name), 100, continuation)
+        found += sum(operation.requested_by == "ci" for operation in page.items)
+        if (continuation := page.continuation) is None:
+            return found
+
+
+@pytest.fixture
+def _quiet() -> Iterator[None]:
+    """Let the service be silent about faults that are meant."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+CRASHING = delivery(
+    one("Demo1", "eastus"),
+    one("Demo2", "eastus"),
+    one("Bad1", "eastsu"),
+    one("Demo3", "eastus"),
+    one("Demo3", "eastus", "westus"),
+)
+
+
+async def _attempt(world: World, plan: Plan) -> list[Result] | None:
+    """Deliver with faults; None if there is no answer."""
+    plan.is_armed = True
+    try:
+        with process("delivery"):
+            return await deliver(world, CRASHING)
+    except (Died, StorageUnavailable):
+        return None
+    finally:
+        plan.is_armed = False
+
+
+class _Breaking:
+    """A world whose storage and queue fail by a plan, which may be another one for every attempt."""
+
+    def __init__(self) -> None:
+        self.plan = Plan({})
+        self.world = World(store=RegistryStore(guard(MemoryRows(), "rows", self._hook)))
+        self.world.queue = guard(self.world.queue, "queue", self._hook)
+
+    async def _hook(self, call: Any, perform: Any) -> Any:
+        return await self.plan(call, perform)
+
+    async def deliver(self, faults: dict[int, Fault]) -> list[Result] | None:
+        """Deliver with faults; None if there is no answer."""
+        self.plan = Plan(faults)
+        return await _attempt(self.world, self.plan)
+
+
+async def _run(*plans: dict[int, Fault], is_meddled_with: bool) -> None:
+    """Deliver with faults until it is answered, and check that every document had one effect and its one answer."""
+    breaking = _Breaking()
+    world = breaking.world
+    await change_as_ada(world, "Demo2")  # so that one document changes nothing
+    answers = []
+    for plan in (*plans, {}, {}):
+        if (answer := await breaking.deliver(plan)) is not None:
+            answers.append(told(answer))
+        if is_meddled_with:
+            await change_as_ada(world, "Demo1", description="of Ada")
+            await change_as_ada(world, "Demo2", description="of Ada")
+    assert all(answer == answers[0] for answer in answers)
+    effects = [await accepted(world, name) for name in ("Demo1", "Demo2", "Demo3", "Bad1")]
+    by_verdict = [
+        sum(verdict in {"Created", "Updated"} and name == wanted for verdict, name, *_ in answers[0])
+        for wanted in ("Demo1", "Demo2", "Demo3", "Bad1")
+    ]
+    assert effects == by_verdict
+    await world.settle()
+    assert (await world.read()).state is ProvisioningState.SUCCEEDED
+
+
+async def _boundaries() -> int:
+    breaking = _Breaking()
+    await change_as_ada(breaking.world, "Demo2")
+    await breaking.deliver({})
+    return len(breaking.plan.calls)
+
+
+@pytest.mark.parametrize("is_meddled_with", [False, True])
+@pytest.mark.usefixtures("_quiet")
+async def test_every_crash_point_of_a_delivery_is_survived(*, is_meddled_with: bool) -> None:
+    """Wherever a delivery breaks off, the one that comes again goes on, and nothing is done or told twice."""
+    boundaries = await _boundaries()
+    assert boundaries > 20
+    for place, fault in itertools.product(range(1, boundaries + 1), Fault):
+        await _run({place: fault}, is_meddled_with=is_meddled_with)
+
+
+@pytest.mark.usefixtures("_quiet")
+async def test_pairs_of_crash_points_of_a_delivery_are_survived() -> None:
+    """Neither does a delivery that breaks off twice, wherever, while others change what it is about."""
+    boundaries = await _boundaries()
+    rand = random.Random(2)  # noqa: S311 - a seed makes it the same again
+    pairs = list(itertools.product(range(1, boundaries + 1), repeat=2))
+    for first, second in rand.sample(pairs, 150):
+        await _run({first: rand.choice([*Fault])}, {second: rand.choice([*Fault])}, is_meddled_with=True)
