@@ -1,6 +1,7 @@
 # `make` lists what there is. Everything is installed into .venv and node_modules, nothing outside of this folder.
 # PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT and AZURITE_TABLE_PORT reach the stack from the environment
 # or from the command line: make start PORT=7072 DATA_DIR=.data2 AZURITE_BLOB_PORT=10010 ...
+# TLS=1 makes it serve https, with a certificate that it makes itself.
 
 PYTHON ?= python3
 BIN := .venv/bin

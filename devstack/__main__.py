@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="devstack",
         description=__doc__,
-        epilog="Set by the environment: PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT.",
+        epilog="From the environment: PORT, TLS, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT.",
     )
     parser.add_argument("command", choices=["start", "azurite", "demo"])
     command = parser.parse_args().command

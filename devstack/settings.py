@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from devstack.azurite import Ports
+from devstack.certificate import Certificate
 from devstack.child import ROOT
 from devstack.failure import StackError
 
@@ -23,13 +24,14 @@ class StackSettings:
     port: int
     azurite: Ports
     data_dir: Path
+    tls: bool = False
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings in an environment.
 
         Raises:
-            StackError: If a port is not one, or is to be used twice.
+            StackError: If a port is not one, or is to be used twice, or a switch is neither on nor off.
         """
         settings = cls(
             port=_port(environment, "PORT", 7071),
@@ -39,6 +41,7 @@ class StackSettings:
                 table=_port(environment, "AZURITE_TABLE_PORT", 10002),
             ),
             data_dir=ROOT / (environment.get("DATA_DIR") or ".data"),
+            tls=_switch(environment, "TLS"),
         )
         for (one, port), (other, same) in combinations(settings.variables.items(), 2):
             if port == same:
@@ -48,7 +51,13 @@ class StackSettings:
     @property
     def api_url(self) -> str:
         """Return the address under which every request of the API begins."""
-        return f"http://{HOST}:{self.port}{API_PATH}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{HOST}:{self.port}{API_PATH}"
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """Return what HTTPS is served with and trusted by, or None for HTTP."""
+        return Certificate(self.data_dir / "tls") if self.tls else None
 
     @property
     def variables(self) -> dict[str, int]:
@@ -84,6 +93,13 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     if text.isdecimal() and 0 < int(text) <= _HIGHEST_PORT:
         return int(text)
     raise StackError(f"{variable} must be a port between 1 and {_HIGHEST_PORT}, not {text!r}.")
+
+
+def _switch(environment: Mapping[str, str], variable: str) -> bool:
+    text = environment.get(variable) or "0"
+    if text in {"0", "1"}:
+        return text == "1"
+    raise StackError(f"{variable} must be 1 or 0, not {text!r}.")
 
 
 def _is_taken(port: int) -> bool:
