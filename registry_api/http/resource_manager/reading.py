@@ -171,6 +171,7 @@ def _region(translation: Translation, region: Any, index: int) -> Any:
         _container_registry(translation, details, (*place, "acrDetails", number))
     accounts_place = (*place, "storageAccountDetails")
     translation.places[(*path, "storage_config")] = accounts_place
+    translation.places[(*path, "storage_config", "replication_count")] = accounts_place
     meant = {"location": region["location"]} if region.get("location") is not None else {}
     accounts = translation.items(region.get("storageAccountDetails"), accounts_place)
     return meant | ({"storage_config": _storage(translation, accounts, path, accounts_place)} if accounts else {})
