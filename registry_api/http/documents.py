@@ -65,7 +65,9 @@ class Document:
             raise self.locate(refusal) from None
 
 
-def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMENT_TYPES) -> Document:
+def read(
+    body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMENT_TYPES, most: int = MAX_BYTES
+) -> Document:
     """Parse a request's body as its Content-Type says; without one it is YAML.
 
     Raises:
@@ -88,10 +90,8 @@ def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMEN
             # The Functions host hands a body without a length to the app as an empty one (azure-functions-host#4926).
             raise refuse(Code.LENGTH_REQUIRED, "Send the document with a Content-Length header, not in chunks.")
         raise refuse(Code.INVALID_DOCUMENT, "The request has no document in its body.")
-    if len(body) > MAX_BYTES:
-        raise refuse(
-            Code.DOCUMENT_TOO_LARGE, f"A document may have at most {MAX_BYTES} bytes; this one has {len(body)}."
-        )
+    if len(body) > most:
+        raise refuse(Code.DOCUMENT_TOO_LARGE, f"A document may have at most {most} bytes; this one has {len(body)}.")
     text = _decode(body)
     if media_type not in YAML_TYPES:
         from registry_api.http import json_documents  # noqa: PLC0415 - each parser is imported at first use

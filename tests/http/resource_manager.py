@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
+import pytest
 
+from registry_api import bootstrap
 from registry_api.access.identity import identity_for
 from registry_api.bootstrap import App
 from registry_api.http.rim import _function_of, no_such_route
@@ -78,6 +80,13 @@ class Door:
     async def get(self, name: str = "Demo1") -> Told:
         """Read a registry."""
         return await self.ask("GET", f"{GROUP}/{name}")
+
+
+def open_door(monkeypatch: pytest.MonkeyPatch, world: World | None = None) -> Door:
+    """Put an app on twins in the place of the real one."""
+    door = Door(world)
+    monkeypatch.setattr(bootstrap, "app", lambda: door.app)
+    return door
 
 
 def region(location: str, *storage: dict[str, Any], **others: Any) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from registry_api.http.resource_manager.reading import read_patch, read_regions,
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.service import amending, registries
 
+MAX_BYTES = 1024 * 1024  # the largest registry, with all its names and ids, as spread out as a client may write it
+
 
 async def list_registry_resources(request: Request, app: App) -> Answer:
     """Read the registries of a subscription or of a resource group, page by page."""
@@ -47,7 +49,7 @@ async def get_registry_resource(request: Request, app: App) -> Answer:
 async def put_registry_resource(request: Request, app: App) -> Answer:
     """Create a registry, or change it; what the body leaves out may stay, and regions are only added."""
     intent = intent_of(request, app)
-    resource = read_resource(documents.read(request.body, request.headers, documents.JSON_TYPES).value)
+    resource = read_resource(_body(request))
     with resource.in_the_callers_words():
         outcome = await amending.amend(
             resource.document, request.path["name"], intent, allowed=app.settings.allowed, ports=app.ports
@@ -59,7 +61,7 @@ async def put_registry_resource(request: Request, app: App) -> Answer:
 async def patch_registry_resource(request: Request, app: App) -> Answer:
     """Change the tags of a registry, by a JSON merge patch of them."""
     intent = intent_of(request, app)
-    merge = read_patch(documents.read(request.body, request.headers, documents.JSON_TYPES).value)
+    merge = read_patch(_body(request))
     outcome = await registries.patch(request.path["name"], merge, intent, allowed=app.settings.allowed, ports=app.ports)
     return _told(request, outcome.registry)
 
@@ -75,12 +77,16 @@ async def delete_registry_resource(request: Request, app: App) -> Answer:
 async def remove_registry_regions(request: Request, app: App) -> Answer:
     """Take away the regions of a registry that the body names."""
     intent = intent_of(request, app)
-    named = read_regions(documents.read(request.body, request.headers, documents.JSON_TYPES).value)
+    named = read_regions(_body(request))
     with named.in_the_callers_words():
         regions = examine_regions(named.document["replication_locations"])
         outcome = await amending.remove_regions(request.path["name"], regions, intent, ports=app.ports)
     headers = _follow(request, outcome.registry)
     return _told(request, outcome.registry, HTTPStatus.ACCEPTED if headers else HTTPStatus.OK, headers)
+
+
+def _body(request: Request) -> object:
+    return documents.read(request.body, request.headers, documents.JSON_TYPES, MAX_BYTES).value
 
 
 def _told(
