@@ -2,6 +2,7 @@
 # PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT and AZURITE_TABLE_PORT reach the stack from the environment
 # or from the command line: make start PORT=7072 DATA_DIR=.data2 AZURITE_BLOB_PORT=10010 ...
 # BACKEND=azure-stub lets the app provision on a stand-in for Azure Resource Manager.
+# TLS=1 makes it serve https, with a certificate that it makes itself.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,11 +11,13 @@ LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes 
 
 PYTHON_PACKAGES := .venv/.installed
 NODE_PACKAGES := node_modules/.installed
+CLIENTS := .venv/clients/.installed
 SWAGGER_UI := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt LICENSE NOTICE
 ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install assets start azurite demo package test fuzz soak chaos mutants check format lint types lock bench clean
+.PHONY: help install assets clients start azurite demo package test fuzz soak chaos mutants check format lint types lock \
+	bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +25,8 @@ help: ## List the targets
 install: $(PYTHON_PACKAGES) $(NODE_PACKAGES) assets ## Install the pinned packages, unless they are there
 
 assets: $(ASSETS) ## Put the files of the API page where the app serves them
+
+clients: $(CLIENTS) ## Install the official clients of Resource Manager, for the tests, unless they are there
 
 start: install local.settings.json ## Start the API and its storage; Ctrl-C ends both; BACKEND=azure-stub tries the other backend
 	@exec $(BIN)/python -m devstack start
@@ -35,7 +40,7 @@ demo: install local.settings.json ## Show and check everything the API does, on 
 package: install ## Build the zip that is deployed, for the version of Python that runs this
 	@exec $(BIN)/python -m devstack package
 
-test: install ## Run the tests; they start what they need
+test: install clients ## Run the tests; they start what they need
 	@exec $(BIN)/pytest
 
 fuzz: install ## Ask the app a quarter of a million questions, an hour at most, and plant faults in 50,000 documents
@@ -73,6 +78,7 @@ lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check '$(UV)'
 	@.venv/lock/bin/uv $(LOCK) --upgrade --output-file requirements.txt requirements.in
 	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
+	@.venv/lock/bin/uv $(LOCK) --upgrade --output-file tests/clients/requirements.txt tests/clients/requirements.in
 
 clean: ## Remove what was installed and cached; data and settings stay
 	rm -rf .venv node_modules $(dir $(ASSETS)) mutants dist
@@ -87,6 +93,12 @@ $(BIN)/python:
 $(PYTHON_PACKAGES): requirements-dev.txt | $(BIN)/python
 	@echo "Installing Python packages (half a minute, once)..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(CLIENTS): tests/clients/requirements.txt | $(BIN)/python
+	@echo "Installing the official clients for the tests (a minute, once)..."
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(NODE_PACKAGES): package-lock.json

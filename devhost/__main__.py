@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from devhost import console
-from devhost.host import DEFAULT_LEASE, LoadedApp, Role, bind, load_app, run, url_of
+from devhost.host import DEFAULT_LEASE, Certificate, LoadedApp, Role, bind, load_app, run, url_of
 from devhost.http import Cors
 from devhost.refusal import RefusedError
 from devhost.settings import DEFAULT_PORT, LocalSettings, read_local_settings
@@ -24,7 +24,10 @@ from devhost.supervisor import StartError, Supervisor, follow
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the host and return its exit code: 0 after a signal, 1 if the app cannot be run."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if (options.cert is None) != (options.key is None):
+        parser.error("--cert and --key belong together")
     console.set_up_logging(os.environ)
     try:
         return _supervise(options) if options.split else _serve(options)
@@ -42,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("app_dir", nargs="?", default=".", type=Path, help="the folder of function_app.py")
     parser.add_argument("--port", type=int, help=f"0 is a free one (default: local settings, {DEFAULT_PORT})")
     parser.add_argument("--address", help="default: local settings, 127.0.0.1")
+    parser.add_argument("--cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate (PEM)")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--split", action="store_true", help="HTTP and triggers in separate processes")
     how.add_argument("--only", type=Role, choices=(Role.HTTP, Role.TRIGGERS), help="run only these functions")
@@ -74,7 +79,9 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     if role is not Role.TRIGGERS:
         listener = _listener(options, local)
     port = listener.getsockname()[1] if listener else _port(options, local)
-    url = url_of(listener) if listener else f"http://{_address(options, local)}:{port}"
+    certificate = _certificate(options)
+    scheme = "https" if certificate else "http"
+    url = url_of(listener, certificate) if listener else f"{scheme}://{_address(options, local)}:{port}"
     app = load_app(app_dir, local, port)
     own = [function for function in app.functions if role.runs(function)]
     for line in console.describe(own, app.settings.route_prefix, url, app.environment):
@@ -87,6 +94,7 @@ def _serve(options: argparse.Namespace) -> NoReturn:
             cors=Cors(local.cors, local.cors_credentials),
             lease=timedelta(seconds=options.queue_lease),
             listener=listener,
+            certificate=certificate,
             ready=partial(_announce, role, url, options.ready_fd),
         )
     )
@@ -116,17 +124,20 @@ def _supervise(options: argparse.Namespace) -> int:
     app_dir = options.app_dir.resolve()
     local = read_local_settings(app_dir)
     listener = _listener(options, local)
+    certificate = _certificate(options)
     console.announce("supervisor")
-    arguments = (
+    arguments = [
         str(app_dir),
         f"--port={listener.getsockname()[1]}",
         f"--address={_address(options, local)}",
         f"--queue-lease={options.queue_lease}",
-    )
+    ]
+    if certificate:
+        arguments += [f"--cert={certificate.file}", f"--key={certificate.key}"]
 
     def ready() -> None:
         console.say(console.NOT_MODELLED)
-        console.say(f"ready: {url_of(listener)}")
+        console.say(f"ready: {url_of(listener, certificate)}")
 
     asyncio.run(Supervisor(arguments, listener, ready).run())
     return 0
@@ -140,6 +151,12 @@ def _listener(options: argparse.Namespace, local: LocalSettings) -> socket.socke
         return bind(address, port)
     except OSError as error:
         raise RefusedError(f"Cannot listen on {address}:{port}: {error.strerror}.") from error
+
+
+def _certificate(options: argparse.Namespace) -> Certificate | None:
+    if options.cert is None:
+        return None
+    return Certificate(options.cert.resolve(), options.key.resolve())
 
 
 def _port(options: argparse.Namespace, local: LocalSettings) -> int:

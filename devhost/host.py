@@ -95,10 +95,19 @@ def bind(address: str, port: int) -> socket.socket:
     return socket.create_server((address, port), family=family, backlog=1024)
 
 
-def url_of(listener: socket.socket) -> str:
+@dataclass(frozen=True)
+class Certificate:
+    """What HTTPS is served with: files in PEM format (Core Tools: `func start --useHttps --cert`)."""
+
+    file: Path
+    key: Path
+
+
+def url_of(listener: socket.socket, certificate: Certificate | None) -> str:
     """Return the base URL of a bound socket."""
     address, port = listener.getsockname()[:2]
-    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
+    scheme = "https" if certificate else "http"
+    return f"{scheme}://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 async def run(
@@ -109,6 +118,7 @@ async def run(
     cors: Cors,
     lease: timedelta,
     listener: socket.socket | None,
+    certificate: Certificate | None = None,
     ready: Callable[[], None],
 ) -> bool:
     """Serve until SIGTERM or SIGINT, then finish what is running.
@@ -120,6 +130,7 @@ async def run(
         cors: Who may call from a browser.
         lease: For how long a queue message is hidden while it is worked on.
         listener: The bound socket, for the roles that serve HTTP.
+        certificate: What to serve HTTPS with; None serves HTTP.
         ready: Called when everything is being served.
 
     Returns:
@@ -131,7 +142,7 @@ async def run(
     if role is not Role.HTTP:
         listeners += _trigger_listeners(app, invoker, lease)
     if listener:
-        listeners.append(_http_listener(app, invoker, url, cors, listener))
+        listeners.append(_http_listener(app, invoker, url, cors, listener=listener, certificate=certificate))
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -202,7 +213,7 @@ class _Server(uvicorn.Server):
 class _HttpListener:
     """Serves an ASGI application on a bound socket."""
 
-    def __init__(self, application: HttpHost, listener: socket.socket) -> None:
+    def __init__(self, application: HttpHost, listener: socket.socket, certificate: Certificate | None) -> None:
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -216,6 +227,8 @@ class _HttpListener:
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=int(DRAIN_SECONDS),
+                ssl_certfile=certificate.file if certificate else None,
+                ssl_keyfile=certificate.key if certificate else None,
             )
         )
 
@@ -228,7 +241,15 @@ class _HttpListener:
         self._server.should_exit = True
 
 
-def _http_listener(app: LoadedApp, invoker: Invoker, url: str, cors: Cors, listener: socket.socket) -> _HttpListener:
+def _http_listener(
+    app: LoadedApp,
+    invoker: Invoker,
+    url: str,
+    cors: Cors,
+    *,
+    listener: socket.socket,
+    certificate: Certificate | None,
+) -> _HttpListener:
     prefix = app.settings.route_prefix
     admin = Admin(functions=app.functions, prefix=prefix, url=url, invoker=invoker, environment=app.environment)
     application = HttpHost(
@@ -239,4 +260,4 @@ def _http_listener(app: LoadedApp, invoker: Invoker, url: str, cors: Cors, liste
         custom_headers=app.settings.custom_headers,
         environment=app.environment,
     )
-    return _HttpListener(application, listener)
+    return _HttpListener(application, listener, certificate)

@@ -19,7 +19,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="devstack",
         description=__doc__,
-        epilog="The environment may set PORT, DATA_DIR, BACKEND and AZURITE_BLOB_PORT, _QUEUE_PORT and _TABLE_PORT.",
+        epilog="From the environment: PORT, TLS, BACKEND, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, "
+        "AZURITE_TABLE_PORT.",
     )
     parser.add_argument("command", choices=["start", "azurite", "demo", "package"])
     command = parser.parse_args().command

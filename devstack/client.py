@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from devstack.certificate import Certificate
 from devstack.progress import TERMINAL, progress_view
 
 YAML = "application/yaml"
@@ -23,11 +24,16 @@ class ApiClient:
         url: Where the API is.
         console: Where the progress of operations is shown.
         pause: How to wait for some seconds.
+        certificate: What the API serves HTTPS with; None if it serves HTTP.
     """
 
-    def __init__(self, url: str, console: Console, pause: Callable[[float], None]) -> None:
+    def __init__(
+        self, url: str, console: Console, pause: Callable[[float], None], certificate: Certificate | None
+    ) -> None:
         # Not through a proxy that the environment names: the API is on this machine.
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._http = httpx.Client(
+            base_url=url, timeout=30, trust_env=False, verify=certificate.trust() if certificate else True
+        )
         self._console = console
         self._pause = pause
 

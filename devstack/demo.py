@@ -38,7 +38,7 @@ def run_demo(settings: StackSettings, interruption: Interruption) -> int:
     checks = Checks(console)
     with (
         _running_stack(settings, console, interruption),
-        closing(ApiClient(settings.api_url, console, interruption.pause)) as api,
+        closing(ApiClient(settings.api_url, console, interruption.pause, settings.certificate)) as api,
     ):
         try:
             Demo(api, checks, console).run()

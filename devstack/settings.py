@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from devstack.azurite import Ports
+from devstack.certificate import Certificate
 from devstack.child import ROOT
 from devstack.failure import StackError
 
@@ -32,13 +33,15 @@ class StackSettings:
     azurite: Ports
     data_dir: Path
     backend: Backend = Backend.LOCAL
+    tls: bool = False
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings in an environment.
 
         Raises:
-            StackError: If a port is not one, or is to be used twice, or the backend is unknown.
+            StackError: If a port is not one, or is to be used twice, a switch is neither on nor off, or the backend is
+                unknown.
         """
         settings = cls(
             port=_port(environment, "PORT", 7071),
@@ -49,6 +52,7 @@ class StackSettings:
             ),
             data_dir=ROOT / (environment.get("DATA_DIR") or ".data"),
             backend=_backend(environment.get("BACKEND") or Backend.LOCAL),
+            tls=_switch(environment, "TLS"),
         )
         for (one, port), (other, same) in combinations(settings.variables.items(), 2):
             if port == same:
@@ -58,7 +62,13 @@ class StackSettings:
     @property
     def api_url(self) -> str:
         """Return the address under which every request of the API begins."""
-        return f"http://{HOST}:{self.port}{API_PATH}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{HOST}:{self.port}{API_PATH}"
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """Return what HTTPS is served with and trusted by, or None for HTTP."""
+        return Certificate(self.data_dir / "tls") if self.tls else None
 
     @property
     def variables(self) -> dict[str, int]:
@@ -101,6 +111,13 @@ def _backend(text: str) -> Backend:
         return Backend(text)
     except ValueError:
         raise StackError(f"BACKEND must be one of {', '.join(Backend)}, not {text!r}.") from None
+
+
+def _switch(environment: Mapping[str, str], variable: str) -> bool:
+    text = environment.get(variable) or "0"
+    if text in {"0", "1"}:
+        return text == "1"
+    raise StackError(f"{variable} must be 1 or 0, not {text!r}.")
 
 
 def _is_taken(port: int) -> bool:

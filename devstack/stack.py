@@ -4,13 +4,14 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from devstack import azurite
 from devstack.azurite import Azurite
+from devstack.certificate import Certificate
 from devstack.child import ROOT, Child
 from devstack.failure import StackError
 from devstack.interruption import Interruption
@@ -39,6 +40,7 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
         if line.startswith(_HOST_IS_READY):
             is_served.set()
 
+    certificate = settings.certificate
     with (
         _claimed(settings.data_dir),
         azurite.start(settings.data_dir / "azurite", settings.azurite) as storage,
@@ -48,6 +50,7 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
             *("devhost", str(ROOT), "--address", HOST, "--port", str(settings.port)),
             "--split",  # as in production, where HTTP and triggers share no process
             *("--queue-lease", "30"),  # the real host's ten minutes are long for somebody who kills it to see
+            *_https(certificate),
             environment={
                 "AzureWebJobsStorage": storage.connection_string(),
                 "REGISTRY_LOCAL_BLOB_ENDPOINT": storage.blob_endpoint,
@@ -57,7 +60,7 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
         ) as app,
     ):
         app.wait_until(lambda: is_served.is_set() and is_healthy(settings), interruption.pause, _READY_WITHIN)
-        print(_welcome(settings.api_url) + (_azure_welcome(azure) if azure else ""), flush=True)
+        print(_welcome(settings) + (_azure_welcome(azure) if azure else ""), flush=True)
         while True:
             app.check()
             _check(storage)
@@ -93,12 +96,25 @@ def run_azurite(settings: StackSettings, interruption: Interruption) -> None:
 
 def is_healthy(settings: StackSettings) -> bool:
     """Tell whether the API answers."""
-    with closing(HTTPConnection(HOST, settings.port, timeout=_ANSWER_WITHIN)) as connection:
+    with closing(_connection(settings)) as connection:
         try:
             connection.request("GET", f"{API_PATH}/health")
             return connection.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
+
+
+def _connection(settings: StackSettings) -> HTTPConnection:
+    if settings.certificate is None:
+        return HTTPConnection(HOST, settings.port, timeout=_ANSWER_WITHIN)
+    return HTTPSConnection(HOST, settings.port, timeout=_ANSWER_WITHIN, context=settings.certificate.trust())
+
+
+def _https(certificate: Certificate | None) -> tuple[str, ...]:
+    if certificate is None:
+        return ()
+    certificate.make_unless_valid()
+    return "--cert", str(certificate.file), "--key", str(certificate.key)
 
 
 def _check(storage: Azurite) -> None:
@@ -120,12 +136,17 @@ def _claimed(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _welcome(api: str) -> str:
+def _welcome(settings: StackSettings) -> str:
+    api, trust, told = settings.api_url, "", ""
+    if settings.certificate is not None:
+        trust = f" --cacert {settings.certificate.file}"
+        told = f"  certificate: {settings.certificate.file}\n"
+    document = "-H 'Content-Type: application/yaml' --data-binary @examples/registry.yml"
     return f"""
 Registry API is ready at {api} (Ctrl-C ends it)
-  curl -i -X PUT {api}/registries/DemoRegistry1 -H 'Content-Type: application/yaml' --data-binary @examples/registry.yml
-  curl -i {api}/registries/DemoRegistry1
-  curl -i {api}/registries
+{told}  curl -i{trust} -X PUT {api}/registries/DemoRegistry1 {document}
+  curl -i{trust} {api}/registries/DemoRegistry1
+  curl -i{trust} {api}/registries
 """
 
 

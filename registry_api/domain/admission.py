@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
-from registry_api.domain.changes import forbidden_changes
+from registry_api.domain.changes import forbidden_changes, forbidden_removals
 from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse, write_path
 from registry_api.domain.registry import ProvisioningState, Registry
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
-from registry_api.domain.validation import Draft
+from registry_api.domain.validation import Draft, ListedRegion
 
 _NAME_TAKEN = Problem(
     Code.REGISTRY_NAME_TAKEN,
@@ -40,13 +40,16 @@ def admit_creation(
     )
 
 
-def admit_change(registry: Registry, document: Draft, allowed: frozenset[str] | None = None) -> RegistrySpec | None:
+def admit_change(
+    registry: Registry, document: Draft, allowed: frozenset[str] | None = None, *others: Iterable[Problem]
+) -> RegistrySpec | None:
     """Return the spec to store in place of a registry's, or None when the document changes nothing.
 
     Args:
         registry: What is stored under the document's name.
         document: What the caller wants.
         allowed: The regions that new ones must be of; None allows all. A region that is there may stay.
+        others: What else speaks against it.
 
     Raises:
         Refusal: With every reason why not: those of the document by itself, and those of what is stored.
@@ -64,7 +67,41 @@ def admit_change(registry: Registry, document: Draft, allowed: frozenset[str] | 
         _read_only_problems(stored, document),
         _region_problems(registry.spec.region_names, document, allowed),
         forbidden_changes(registry.spec, document, registry.storage_configs),
+        *others,
     ).model_copy(update={"name": registry.spec.name})
+    return _unless_pointless(registry, spec)
+
+
+def admit_amendment(registry: Registry, document: Draft, allowed: frozenset[str] | None = None) -> RegistrySpec | None:
+    """Return the spec to store in place of a registry's, or None when nothing changes; no region may be left out.
+
+    Raises:
+        Refusal: With every reason why not.
+    """
+    return admit_change(registry, document, allowed, forbidden_removals(registry.spec, document))
+
+
+def admit_removal(registry: Registry, regions: Iterable[ListedRegion]) -> RegistrySpec | None:
+    """Return the spec of a registry without some regions, or None when it has none of them.
+
+    Raises:
+        Refusal: If its primary region is one of them.
+    """
+    _admit_state(registry)
+    removed = {region.name: region.path for region in regions}
+    primary = registry.spec.location
+    if primary in removed:
+        raise refuse(
+            Code.PRIMARY_LOCATION_IMMUTABLE,
+            f"'{primary}' is the primary location, which can never be removed; delete the registry for that.",
+            *removed[primary],
+        )
+    kept = tuple(region for region in registry.spec.replication_locations if region.location not in removed)
+    return _unless_pointless(registry, registry.spec.model_copy(update={"replication_locations": kept}))
+
+
+def _unless_pointless(registry: Registry, spec: RegistrySpec) -> RegistrySpec | None:
+    """Return a spec, or None when it is the registry's and nothing is to be tried again."""
     is_to_be_tried_again = registry.state in {ProvisioningState.FAILED, ProvisioningState.CANCELED}
     return None if spec == registry.spec and not is_to_be_tried_again else spec
 

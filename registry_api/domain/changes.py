@@ -67,6 +67,19 @@ def forbidden_changes(old: RegistrySpec, new: Draft, existing: Mapping[str, Stor
             )
 
 
+def forbidden_removals(old: RegistrySpec, new: Draft) -> Iterator[Problem]:
+    """Yield a problem for every region but the primary one that a document leaves out, where none may be left out."""
+    listed = {region.name for region in new.regions}
+    for name in old.region_names[1:] if new.lists_all else ():
+        if name not in listed:
+            yield Problem(
+                Code.REGION_REMOVAL_NOT_ALLOWED,
+                f"'{name}' is a region of the registry, and this request takes none away: list it, or take it away "
+                "with POST .../removeRegions.",
+                ("replication_locations",),
+            )
+
+
 def _told(config: StorageConfig) -> str:
     return ", ".join(f"{option}: {json.dumps(value)}" for option, value in config.model_dump(mode="json").items())
 

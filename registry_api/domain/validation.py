@@ -123,6 +123,26 @@ def examine(document: object, name: str | None = None) -> Draft:
     )
 
 
+class _Regions(BaseModel):
+    replication_locations: tuple[ReplicationLocation, ...]
+
+
+def examine_regions(listed: object) -> tuple[ListedRegion, ...]:
+    """Return the regions in a list of them.
+
+    Raises:
+        Refusal: With everything that is wrong with the list.
+    """
+    try:
+        found = _Regions.model_validate({"replication_locations": listed}).replication_locations
+    except ValidationError as error:
+        raise Refusal(*_field_problems(error)) from None
+    return tuple(
+        ListedRegion(region.location, ("replication_locations", index, "location"), {})
+        for index, region in enumerate(found)
+    )
+
+
 def _without_broken_keys(given: Any, path: Path, problems: list[Problem]) -> Any:
     """Return what was given without the keys that are no Unicode text, each of which becomes a problem."""
     if isinstance(given, list):

@@ -87,14 +87,16 @@ class Document:
             raise self.locate(refusal) from None
 
 
-def read(body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMENT_TYPES) -> Document:
+def read(
+    body: bytes, headers: Mapping[str, str], types: Sequence[str] = DOCUMENT_TYPES, most: int = MAX_BYTES
+) -> Document:
     """Parse a request's body as its Content-Type says; without one it is YAML.
 
     Raises:
         Refusal: If there is no body, it is too large, of another type or cannot be parsed.
     """
     media_type = _media_type(headers, types)
-    check_length(body, headers)
+    check_length(body, headers, most)
     return _parse_one(_decode(body), media_type)
 
 
@@ -155,7 +157,7 @@ def _media_type(headers: Mapping[str, str], types: Sequence[str]) -> str:
     return media_type
 
 
-def check_length(body: bytes, headers: Mapping[str, str]) -> None:
+def check_length(body: bytes, headers: Mapping[str, str], most: int = MAX_BYTES) -> None:
     """Let a body through that has something, and not too much, in it.
 
     Raises:
@@ -166,10 +168,8 @@ def check_length(body: bytes, headers: Mapping[str, str]) -> None:
             # The Functions host hands a body without a length to the app as an empty one (azure-functions-host#4926).
             raise refuse(Code.LENGTH_REQUIRED, "Send the document with a Content-Length header, not in chunks.")
         raise refuse(Code.INVALID_DOCUMENT, "The request has no document in its body.")
-    if len(body) > MAX_BYTES:
-        raise refuse(
-            Code.DOCUMENT_TOO_LARGE, f"A document may have at most {MAX_BYTES} bytes; this one has {len(body)}."
-        )
+    if len(body) > most:
+        raise refuse(Code.DOCUMENT_TOO_LARGE, f"A document may have at most {most} bytes; this one has {len(body)}.")
 
 
 def check_size(depth: int, values: int, line: int, column: int) -> None:

@@ -16,7 +16,8 @@ from registry_api.http import bodies, documents, pages, schema
 from registry_api.http.errors import error_answer, status_of
 from registry_api.http.examples import answer_examples
 from registry_api.http.messages import Parameter
-from registry_api.http.routes import PREFIX, ROUTES, Content, Route, Takes
+from registry_api.http.route import PREFIX, Content, Route, Takes
+from registry_api.http.routes import ROUTES
 from registry_api.http.samples import SAMPLES
 
 Schema = dict[str, Any]

@@ -21,7 +21,8 @@ from registry_api.domain.registry import NOBODY, Caller
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
 from registry_api.http.parameters import check_query
-from registry_api.http.routes import PREFIX, ROUTES, Route, methods_of
+from registry_api.http.route import PREFIX, Route
+from registry_api.http.routes import ALL_ROUTES, methods_of
 from registry_api.service.ports import StorageUnavailable
 
 _log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.Ht
     return serve
 
 
-for _route in ROUTES:
+for _route in ALL_ROUTES:
     blueprint.function_name(_route.name)(
         blueprint.route(route=_route.template, methods=[_route.method], auth_level=func.AuthLevel.ANONYMOUS)(
             _function_of(_route)
@@ -68,7 +69,7 @@ async def _no_such_route(req: func.HttpRequest, request_id: str) -> Answer:
     if allowed:
         problem = Problem(Code.METHOD_NOT_ALLOWED, f"{req.method} is not allowed here; allowed: {', '.join(allowed)}.")
         return error_answer([problem], {"allow": ", ".join(allowed)})
-    known = ", ".join(sorted({f"/{PREFIX}/{route.template}" for route in ROUTES}))
+    known = ", ".join(sorted({f"/{PREFIX}/{route.template}" for route in ALL_ROUTES}))
     return error_answer([Problem(Code.RESOURCE_NOT_FOUND, f"There is no such path. Known paths: {known}.")])
 
 

@@ -1,66 +1,10 @@
 """Every route of the API: the one table that serves requests, answers wrong methods and describes itself."""
 
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel
-
-from registry_api.bootstrap import App
 from registry_api.domain.problems import Code
-from registry_api.http import bodies, health, history, pages, parameters, registries, webhooks
-from registry_api.http.messages import Answer, Parameter, Request
-
-PREFIX = "api"  # host.json, extensions.http.routePrefix
-
-Handler = Callable[[Request, App], Awaitable[Answer]]
-Content = type[BaseModel] | Sequence[str] | None
-"""What an answer has in its body: JSON of a model's shape, something of one of these media types, or nothing."""
-
-
-class Takes(StrEnum):
-    """What the body of a request is."""
-
-    NOTHING = "nothing"
-    DOCUMENT = "document"
-    MERGE_PATCH = "merge patch"
-    DELIVERY = "delivery"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method of one path. The handler's name is the function's name on Azure, its docstring the description."""
-
-    method: str
-    template: str
-    handler: Handler
-    answers: Mapping[int, Content]
-    codes: Sequence[Code] = ()
-    query: Sequence[Parameter] = ()
-    headers: Sequence[Parameter] = ()
-    takes: Takes = Takes.NOTHING
-
-    @property
-    def name(self) -> str:
-        """Return the function's name."""
-        return self.handler.__name__
-
-    @property
-    def is_public(self) -> bool:
-        """Tell whether anybody may ask, without saying who it is."""
-        return Code.UNAUTHENTICATED not in self.codes
-
-    @property
-    def is_signed(self) -> bool:
-        """Tell whether what is sent has to prove who has sent it; the handler verifies that."""
-        return self.takes is Takes.DELIVERY
-
-    def matches(self, path: str) -> bool:
-        """Tell whether a path, without the prefix, is one of this route's."""
-        pattern = re.sub(r"\{[a-z]+\}", "[^/]+", self.template)
-        return re.fullmatch(pattern, path.strip("/"), re.IGNORECASE) is not None
-
+from registry_api.http import bodies, health, history, pages, parameters, registries, resource_manager, webhooks
+from registry_api.http.route import Content, Handler, Route, Takes
 
 _PUBLIC = (Code.UNKNOWN_PARAMETER, Code.INVALID_HEADER, Code.MULTIPLE_ERRORS_OCCURRED, Code.INTERNAL_ERROR)
 _ANY = (*_PUBLIC, Code.UNAUTHENTICATED, Code.IDENTITY_UNAVAILABLE, Code.STORAGE_UNAVAILABLE)
@@ -271,8 +215,11 @@ ROUTES = (
     _page("docs", pages.get_docs, pages.HTML),
     _page("docs/{file}", pages.get_docs_file, *pages.ASSET_TYPES, codes=(Code.RESOURCE_NOT_FOUND,)),
 )
+"""The registry door, which OpenAPI describes; the contract of the other one is Microsoft's."""
+
+ALL_ROUTES = (*ROUTES, *resource_manager.ROUTES)
 
 
 def methods_of(path: str) -> list[str]:
     """Return the methods that a path, without the prefix, allows; none when there is no such path."""
-    return sorted(route.method for route in ROUTES if route.matches(path))
+    return sorted(route.method for route in ALL_ROUTES if route.matches(path))

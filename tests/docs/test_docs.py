@@ -75,6 +75,7 @@ def test_every_decision_is_numbered_once() -> None:
         "docs/deploy.md",
         "docs/operations.md",
         "docs/webhooks.md",
+        "docs/clients.md",
         "devhost/README.md",
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from registry_api import bootstrap
 from registry_api.bootstrap import App
+from tests.http.resource_manager import Door, open_door
 from tests.http.twins import SETTINGS, app_for
 
 
@@ -13,3 +14,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     app = app_for(SETTINGS)
     monkeypatch.setattr(bootstrap, "app", lambda: app)
     return app
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Put an app on twins in the place of the real one, and ask it by address."""
+    return open_door(monkeypatch)

@@ -18,14 +18,23 @@ from registry_api.http import rim
 from registry_api.http.documents import MAX_BYTES
 from registry_api.http.messages import Answer, Request
 from registry_api.http.rim import _function_of, no_such_route
-from registry_api.http.routes import ROUTES, Route
+from registry_api.http.route import Route
+from registry_api.http.routes import ALL_ROUTES
 from registry_api.service.ports import StorageUnavailable
 from registry_api.settings import Settings, SettingsError
 from registry_api.storage.memory import MemoryQueue
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
 from tests.service.actors import Away
 
-PUBLIC = {"get_health", "get_readiness", "get_openapi", "get_registry_schema", "get_docs", "get_docs_file"}
+PUBLIC = {
+    "get_health",
+    "get_readiness",
+    "get_openapi",
+    "get_registry_schema",
+    "get_docs",
+    "get_docs_file",
+    "get_cloud_metadata",
+}
 
 
 async def test_an_unforeseen_error_shows_nothing(app: App, caplog: pytest.LogCaptureFixture) -> None:
@@ -100,7 +109,7 @@ async def test_nobody_is_let_in_outside_of_development(monkeypatch: pytest.Monke
     app = app_for(SETTINGS | {"AZURE_FUNCTIONS_ENVIRONMENT": "Production"})
     monkeypatch.setattr(bootstrap, "app", lambda: app)
 
-    for route in ROUTES:
+    for route in ALL_ROUTES:
         if route.name in PUBLIC:
             continue
         response = await _function_of(route)(request(route.method, body=b"location: eastus"))

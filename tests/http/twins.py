@@ -9,13 +9,13 @@ from registry_api.access.identity import identity_for
 from registry_api.access.roles import StaticRoles
 from registry_api.access.webhooks import Webhooks
 from registry_api.bootstrap import App, RandomIds, SystemClock
-from registry_api.http.routes import ROUTES
+from registry_api.http.routes import ALL_ROUTES
 from registry_api.service.ports import Ports
 from registry_api.settings import Settings
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.store import RegistryStore
 
-ROUTE = {route.name: route for route in ROUTES}
+ROUTE = {route.name: route for route in ALL_ROUTES}
 SETTINGS = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
 
 

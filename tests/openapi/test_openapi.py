@@ -16,7 +16,8 @@ from registry_api.domain.names import is_registry_name
 from registry_api.domain.registry import NOBODY
 from registry_api.http import pages, schema
 from registry_api.http.messages import Request
-from registry_api.http.routes import ROUTES, Route
+from registry_api.http.route import Route
+from registry_api.http.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted((ROOT / "tests" / "cases").glob("**/[0-9]*.yml"))

@@ -1,0 +1,134 @@
+"""What the address of a request says: which api-version, and which part of the tenant; and addresses in answers."""
+
+import re
+import uuid
+
+from registry_api.bootstrap import App
+from registry_api.domain.filters import Filter
+from registry_api.domain.problems import Code, quote, refuse
+from registry_api.domain.scope import Scope
+from registry_api.http import parameters
+from registry_api.http.messages import Parameter, Request
+from registry_api.service.accepting import Intent
+from registry_api.service.authorizing import Inquiry
+
+PROVIDER = "providers/Microsoft.MachineLearningServices"
+
+# Azure/bicep-types-az, generated/machinelearningservices: every version that has registries.
+VERSIONS = (
+    "2022-10-01-preview",
+    "2022-12-01-preview",
+    "2023-02-01-preview",
+    "2023-04-01-preview",
+    "2023-04-01",
+    "2023-06-01-preview",
+    "2023-08-01-preview",
+    "2023-10-01",
+    "2024-01-01-preview",
+    "2024-04-01-preview",
+    "2024-04-01",
+    "2024-07-01-preview",
+    "2024-10-01-preview",
+    "2024-10-01",
+    "2025-01-01-preview",
+    "2025-04-01-preview",
+    "2025-04-01",
+    "2025-06-01",
+    "2025-07-01-preview",
+    "2025-09-01",
+    "2025-10-01-preview",
+    "2025-12-01",
+    "2026-01-15-preview",
+    "2026-03-01",
+    "2026-03-15-preview",
+    "2026-05-01",
+    "2026-05-15-preview",
+)
+API_VERSION = Parameter("api-version", "Which version of the contract.", {"type": "string", "enum": [*VERSIONS]})
+_RESOURCE_GROUP = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
+
+
+def version_of(request: Request) -> str:
+    """Return the api-version that a request asks for; all of them are answered alike.
+
+    Raises:
+        Refusal: If there is none, or it is not served.
+    """
+    version = request.query.get(API_VERSION.name)
+    if not version:
+        raise refuse(
+            Code.MISSING_API_VERSION_PARAMETER,
+            f"The query parameter 'api-version' is required; served are {', '.join(VERSIONS)}.",
+            API_VERSION.name,
+        )
+    if version.lower() not in VERSIONS:
+        raise refuse(
+            Code.INVALID_API_VERSION_PARAMETER,
+            f"The api-version {quote(version)} is not served; served are {', '.join(VERSIONS)}.",
+            API_VERSION.name,
+        )
+    return version
+
+
+def inquiry_of(request: Request, app: App) -> Inquiry:
+    """Return who asks, and about which subscription, perhaps which resource group in it.
+
+    Raises:
+        Refusal: If the address cannot be one of a registry.
+    """
+    version_of(request)
+    subscription, group = request.path["subscription"], request.path.get("group")
+    if not _is_guid(subscription):
+        raise refuse(
+            Code.INVALID_SUBSCRIPTION_ID,
+            f"{quote(subscription)} is not the id of a subscription: that is a GUID, such as "
+            "00000000-0000-0000-0000-000000000000.",
+            "subscriptionId",
+        )
+    if group is not None and not _RESOURCE_GROUP.fullmatch(group):
+        raise refuse(
+            Code.INVALID_PARAMETER,
+            "A resource group has 1 to 90 letters, digits, '_', '-', '.' or parentheses.",
+            "resourceGroupName",
+        )
+    return Inquiry(
+        request.caller,
+        Scope(subscription_id=subscription, resource_group=group or app.settings.resource_group),
+        Filter(subscription_id=subscription, resource_group=group),
+    )
+
+
+def intent_of(request: Request, app: App) -> Intent:
+    """Return who asks for a change, where, and under which conditions."""
+    inquiry = inquiry_of(request, app)
+    return Intent(
+        inquiry.caller,
+        inquiry.scope,
+        inquiry.within,
+        conditions=parameters.conditions_of(request),
+        origin=parameters.origin_of(request),
+        traceparent=parameters.traceparent_of(request),
+    )
+
+
+def list_path(within: Filter) -> str:
+    """Return the path of a list of registries."""
+    group = f"/resourceGroups/{within.resource_group}" if within.resource_group else ""
+    return f"subscriptions/{within.subscription_id}{group}/{PROVIDER}/registries"
+
+
+def status_path(subscription: str, location: str, operation_id: str) -> str:
+    """Return the path of an operation's status."""
+    return f"subscriptions/{subscription}/{PROVIDER}/locations/{location}/registryOperationsStatus/{operation_id}"
+
+
+def status_address(request: Request, path: str, kind: str) -> str:
+    """Return an absolute address of an operation's status, in one of its two kinds."""
+    return f"{request.base_url}/{path}?{API_VERSION.name}={request.query[API_VERSION.name]}&type={kind}"
+
+
+def _is_guid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
