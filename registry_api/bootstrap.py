@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.ports import Backend, Ports
@@ -60,6 +61,7 @@ def settings() -> Settings:
     Raises:
         SettingsError: If the environment does not describe a working app.
     """
+    telemetry.install()
     found = Settings.read(os.environ)
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)

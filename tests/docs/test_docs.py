@@ -56,7 +56,16 @@ def test_every_decision_is_numbered_once() -> None:
 
 @pytest.mark.parametrize(
     "file",
-    ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/api.md", "docs/access.md", "docs/deploy.md", "docs/operations.md", "devhost/README.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/api.md",
+        "docs/access.md",
+        "docs/deploy.md",
+        "docs/operations.md",
+        "devhost/README.md",
+    ],
 )
 def test_links_lead_somewhere(file: str) -> None:
     """Every link to a file of this repository leads to one."""
