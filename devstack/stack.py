@@ -64,6 +64,8 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
         while True:
             app.check()
             _check(storage)
+            if azure is not None:
+                azure.child.check()
             interruption.pause(_WATCH_SECONDS)
 
 

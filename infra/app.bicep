@@ -238,5 +238,6 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
 }
 
 output url string = 'https://${app.properties.defaultHostName}/api'
+output name string = app.name
 output principalId string = identity.properties.principalId
 output workspaceId string = workspace.id

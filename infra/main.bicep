@@ -120,4 +120,5 @@ module registries 'registries.bicep' = {
 }
 
 output API_URL string = app.outputs.url
+output AZURE_FUNCTION_APP string = app.outputs.name
 output AZURE_RESOURCE_GROUP string = group.name

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import StaticRoles
 from registry_api.access.webhooks import Webhooks
@@ -66,6 +67,7 @@ def settings() -> Settings:
     Raises:
         SettingsError: If the environment does not describe a working app.
     """
+    telemetry.install()
     found = Settings.read(os.environ)
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)

@@ -6,6 +6,7 @@ its way: every visit announces the next one before it does anything else.
 """
 
 import logging
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +22,7 @@ from registry_api.service.leasing import under_lease
 from registry_api.service.ports import Backend, Commit, Conflict, Message, Ports, StorageUnavailable, Stored
 from registry_api.service.recording import commit_of
 from registry_api.service.work import work
+from registry_api.telemetry import about
 
 _log = logging.getLogger(__name__)
 
@@ -78,9 +80,10 @@ async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
         try:
             begun = await _take_lease(stored, following, now, ports)
             if begun is not None:
-                findings = await under_lease(begun, partial(work, begun.registry, backend, ports.clock), ports)
-                if findings is not None:
-                    await _end(begun, findings, ports)
+                with about(**_facts_of(begun.registry), late_seconds=_late(stored.registry, now)):
+                    findings = await under_lease(begun, partial(work, begun.registry, backend, ports.clock), ports)
+                    if findings is not None:
+                        await _end(begun, findings, ports)
                 return
         except StorageUnavailable:
             _log.warning("The visit to '%s' ends early; the one announced goes on.", message.name, exc_info=True)
@@ -170,6 +173,34 @@ async def _take_lease(stored: Stored, following: Visit, now: datetime, ports: Po
     return Stored(commit.registry, version) if commit.registry is not None and version is not None else None
 
 
+def _facts_of(registry: Registry) -> dict[str, object]:
+    """Return what tells one visit from every other one."""
+    return {
+        "registry": registry.spec.name,
+        "tenant": registry.tenant,
+        "operation": registry.operation.id,
+        "epoch": registry.lease.epoch,
+        "attempt": registry.visit.number,
+    }
+
+
+def _late(registry: Registry, now: datetime) -> float:
+    return round((now - registry.visit.due).total_seconds(), 1)
+
+
+def _tell(before: Registry, after: Registry | None, findings: Findings, now: datetime) -> None:
+    """Log what a visit came to, in figures that can be counted and summed up."""
+    failures = dict(Counter(failure.kind.value for failure in findings.failures.values()))
+    with about(left=len(findings.remaining), failures=failures):
+        _log.info("Visited.")
+    operation = after.operation if after is not None else before.operation
+    if after is None or (operation.is_terminal and not before.operation.is_terminal):
+        status = "Succeeded" if after is None else operation.status.value
+        seconds = round((now - operation.start_time).total_seconds(), 1)
+        with about(status=status, kind=operation.kind.value, duration_seconds=seconds):
+            _log.info("The operation has ended.")
+
+
 async def _end(begun: Stored, findings: Findings, ports: Ports) -> None:
     """Write down what was found, on top of whatever was accepted meanwhile, unless the lease was lost."""
     current: Stored | None = begun
@@ -178,7 +209,9 @@ async def _end(begun: Stored, findings: Findings, ports: Ports) -> None:
             _log.warning("Lost the lease on '%s', %s.", begun.registry.spec.name, begun.registry.fence)
             return
         now = ports.clock.now()
-        if await _commit(current, visits.end_visit(current.registry, findings, now), now, ports):
+        ended = visits.end_visit(current.registry, findings, now)
+        if await _commit(current, ended, now, ports):
+            _tell(current.registry, ended, findings, now)
             return
         current = await ports.store.read(begun.registry.key)
     raise Conflict(f"'{begun.registry.spec.name}' changes too fast to write down what was found.")

@@ -17,6 +17,7 @@ from registry_api.service.ports import Backend, Conflict, Ports, Progress, Stora
 from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
 from registry_api.service.work import look
+from registry_api.telemetry import about
 
 ROWS_PER_PAGE = 100
 NET_PAGES = 5
@@ -105,6 +106,9 @@ async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backen
     findings = await look(stored.registry, backend, ports.clock)
     now = ports.clock.now()
     registry = drift.checked(stored.registry, findings, now)
+    if drifted := drift.seen_to_drift(findings):
+        with about(registry=registry.spec.name, tenant=registry.tenant, drifted=len(drifted)):
+            _log.warning("The cloud is not as it was made.")
     if drift.is_to_be_repaired(registry, findings):
         acceptance = Acceptance(
             caller=service_of(registry.tenant),

@@ -18,6 +18,7 @@ from registry_api.domain.resources import Failure, FailureKind, ResourceKey
 from registry_api.domain.visits import Findings
 from registry_api.service.leasing import KeptLease
 from registry_api.service.ports import Backend, BackendError, Clock
+from registry_api.telemetry import about
 
 WORKING_TIME = timedelta(seconds=60)
 LOOKING_TIME = timedelta(seconds=10)
@@ -115,8 +116,15 @@ class _Work:
     ) -> Mapping[ResourceKey, _T | Failure]:
         """Make calls side by side; the failure of one region must not hold back the others."""
         calls = list(calls)
-        answers = await asyncio.gather(*(self._answer_of(call) for _, call in calls))
+        answers = await asyncio.gather(*(self._answer_about(key, call) for key, call in calls))
         return dict(zip((key for key, _ in calls), answers, strict=True))
+
+    async def _answer_about(self, key: ResourceKey, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
+        with about(region=key.region, resource=key.kind.value):
+            answer = await self._answer_of(call)
+            if isinstance(answer, Failure):
+                _log.info("%s: %s", answer.code, answer.message)
+            return answer
 
     async def _answer_of(self, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
         async with self._limit:

@@ -7,7 +7,7 @@ import pytest
 
 from devstack.azurite import Ports
 from devstack.failure import StackError
-from devstack.settings import HOST, StackSettings, require_free
+from devstack.settings import HOST, Backend, StackSettings, require_free
 
 
 @pytest.fixture
@@ -28,6 +28,13 @@ def test_the_defaults_are_those_of_the_functions_host_and_of_azurite() -> None:
 def test_an_empty_variable_is_as_good_as_none() -> None:
     """`make start PORT=` and `PORT= make start` mean the default."""
     assert StackSettings.read({"PORT": "", "DATA_DIR": ""}) == StackSettings.read({})
+
+
+def test_a_backend_is_one_of_those_that_there_are() -> None:
+    """The message names them."""
+    assert StackSettings.read({"BACKEND": "azure-stub"}).backend is Backend.AZURE_STUB
+    with pytest.raises(StackError, match="BACKEND must be one of local, azure-stub, not 'azure'"):
+        StackSettings.read({"BACKEND": "azure"})
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "7071 "])

@@ -89,9 +89,11 @@ def end_and_expect_nothing_left(stack: RunningStack, number: signal.Signals) -> 
 
 
 def test_a_stack_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
-    """Its children notice that it is gone."""
-    with running_stack(environment_for(tmp_path)) as stack:
+    """Its children notice that it is gone, the stand-in for Azure as well."""
+    with running_stack(environment_for(tmp_path) | {"BACKEND": "azure-stub"}) as stack:
+        assert create(stack, "OnAzure").json()["status"]["managed_resource_group"].startswith("mlr")
         children = descendants(stack.process.pid)
+        assert len(children) == 5
         stack.process.kill()
         wait_until_gone(children)
 
