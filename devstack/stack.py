@@ -98,12 +98,12 @@ def run_azurite(settings: StackSettings, interruption: Interruption) -> None:
 
 def is_healthy(settings: StackSettings) -> bool:
     """Tell whether the API answers."""
-    with closing(_connection(settings)) as connection:
-        try:
+    try:
+        with closing(_connection(settings)) as connection:
             connection.request("GET", f"{API_PATH}/health")
             return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, HTTPException):
-            return False
+    except (OSError, HTTPException):  # also where the certificate is not made yet
+        return False
 
 
 def _connection(settings: StackSettings) -> HTTPConnection:

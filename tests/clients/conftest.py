@@ -32,7 +32,7 @@ LONG = [f"long-{number:02}" for number in range(53)]
 REGION_DOWN = "japaneast"
 HISTORIES = 20
 _READER, _STRANGER = (f"aaaaaaaa-0000-0000-0000-00000000000{number}" for number in (2, 3))
-_WITHIN = 110
+_WITHIN = 240
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.clients.conftest import PYTHON, ROOT, Live
+
+pytestmark = pytest.mark.timeout(300)  # it may be the one that starts the stack
 
 _BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
 _NAME = "Documented1"

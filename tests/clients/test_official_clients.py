@@ -9,6 +9,8 @@ from registry_api.domain.registry import ProvisioningState
 from registry_api.domain.validation import examine
 from tests.clients.conftest import DOCUMENTS, LONG, SUBSCRIPTION
 
+pytestmark = pytest.mark.timeout(300)  # the first test waits for all scenes
+
 Scenes = dict[str, Any]
 
 

@@ -14,8 +14,9 @@ import httpx
 import pytest
 from azure.storage.queue import QueueClient
 
-from devhost.__main__ import _parser, _port
+from devhost.__main__ import _parser, _port, main
 from devhost.settings import DEFAULT_PORT, LocalSettings
+from devstack.certificate import Certificate
 from tests.devhost.conftest import StartHost
 from tests.devhost.running import HostProcess, write_app
 
@@ -282,3 +283,32 @@ def test_cors(running: HostProcess) -> None:
     assert "access-control-allow-origin" not in stranger.headers
     plain = httpx.get(url, headers={"Origin": "http://friend"})
     assert plain.headers["access-control-allow-origin"] == "http://friend"
+
+
+def test_https_is_served_with_a_certificate(start_host: StartHost, tmp_path: Path) -> None:
+    """With a certificate and its key, functions are reached by https, and see their address so."""
+    certificate = Certificate(tmp_path / "tls")
+    certificate.make_unless_valid()
+    source = """
+import azure.functions as func
+
+app = func.FunctionApp()
+
+@app.route(route="address")
+async def address(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(req.url)
+"""
+    app = write_app(tmp_path, source)
+    host = start_host(app, "--cert", str(certificate.file), "--key", str(certificate.key))
+    url = host.wait_for(r"ready: (https://\S+)")[0][1]
+    answer = httpx.get(f"{url}/api/address", verify=certificate.trust(), trust_env=False)
+
+    assert answer.text == f"{url}/api/address"
+
+
+@pytest.mark.parametrize("option", ["--cert", "--key"])
+def test_a_certificate_needs_its_key(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One without the other is refused before anything is started."""
+    with pytest.raises(SystemExit):
+        main([option, "file.pem"])
+    assert "--cert and --key belong together" in capsys.readouterr().err

@@ -2,12 +2,15 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from devstack.azurite import Ports
+from devstack.certificate import Certificate
 from devstack.failure import StackError
 from devstack.settings import HOST, Backend, StackSettings, require_free
+from devstack.stack import is_healthy
 
 
 @pytest.fixture
@@ -35,6 +38,18 @@ def test_a_backend_is_one_of_those_that_there_are() -> None:
     assert StackSettings.read({"BACKEND": "azure-stub"}).backend is Backend.AZURE_STUB
     with pytest.raises(StackError, match="BACKEND must be one of local, azure-stub, not 'azure'"):
         StackSettings.read({"BACKEND": "azure"})
+
+
+def test_https_is_served_when_it_is_asked_for(tmp_path: Path) -> None:
+    """`TLS=1` changes the address and names a certificate in the stack's own folder; only 1 and 0 are taken."""
+    settings = StackSettings.read({"TLS": "1", "PORT": "7443", "DATA_DIR": str(tmp_path)})
+
+    assert settings.api_url == "https://127.0.0.1:7443/api"
+    assert settings.certificate == Certificate(tmp_path / "tls")
+    assert is_healthy(settings) is False  # nobody has made the certificate yet
+    assert StackSettings.read({"TLS": "0"}).certificate is None
+    with pytest.raises(StackError, match="TLS must be 1 or 0, not 'yes'"):
+        StackSettings.read({"TLS": "yes"})
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "7071 "])

@@ -74,6 +74,15 @@ async def test_a_create_is_followed_at_absolute_addresses(door: Door) -> None:
     assert (again.status, again.headers.get("azure-asyncoperation")) == (200, None)
 
 
+async def test_a_location_is_written_as_an_address(door: Door) -> None:
+    """Whatever stands for the location in an operation's address, no answer can be broken by it."""
+    created = await door.put(location="eastus")
+    odd = created.headers["location"].replace("/eastus/", "/East US\r\nx: é/")
+
+    waiting = await door.ask("GET", odd)
+    assert (waiting.status, "/locations/East%20US%0D%0Ax%3A%20%C3%A9/" in waiting.headers["location"]) == (202, True)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_takes_the_recorded_requests(version: str, door: Door) -> None:
     """The requests that the official clients were seen to send are answered as they need it, in every api-version."""

@@ -1,6 +1,7 @@
 """What the address of a request says: which api-version, and which part of the tenant; and addresses in answers."""
 
 import re
+import urllib.parse
 import uuid
 
 from registry_api.bootstrap import App
@@ -119,7 +120,8 @@ def list_path(within: Filter) -> str:
 
 def status_path(subscription: str, location: str, operation_id: str) -> str:
     """Return the path of an operation's status."""
-    return f"subscriptions/{subscription}/{PROVIDER}/locations/{location}/registryOperationsStatus/{operation_id}"
+    where = urllib.parse.quote(location, safe="")  # in whatever way the caller wrote it
+    return f"subscriptions/{subscription}/{PROVIDER}/locations/{where}/registryOperationsStatus/{operation_id}"
 
 
 def status_address(request: Request, path: str, kind: str) -> str:
