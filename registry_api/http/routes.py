@@ -213,7 +213,7 @@ ROUTES = (
         "registries/{name}/undelivered",
         history.list_undelivered,
         {200: bodies.UndeliveredPage},
-        (*_ANY, *_PAGED, Code.REGISTRY_NOT_FOUND),
+        (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
