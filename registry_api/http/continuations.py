@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from registry_api.bootstrap import App
 from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.http.messages import Request
-from registry_api.http.parameters import CONTINUATION
+from registry_api.http.parameters import CONTINUATION, HOST_KEY
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -62,7 +62,7 @@ def next_link(continuation: str | None, request: Request, app: App, listed: str,
     nonce = os.urandom(_NONCE_BYTES)
     sealed = nonce + _cipher(app).encrypt(nonce, continuation.encode(), listed.encode())
     token = _written(sealed)
-    query = {name: value for name, value in request.query.items() if name != CONTINUATION.name}
+    query = {name: value for name, value in request.query.items() if name not in {CONTINUATION.name, HOST_KEY}}
     return {"next_link": f"{request.base_url}/{path}?{urlencode({**query, CONTINUATION.name: token})}"}
 
 

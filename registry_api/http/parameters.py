@@ -21,7 +21,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:\[\]]{2,64}")
 _SCOPE_PART = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
-_HOST_KEY = "code"  # the Functions host's own parameter
+HOST_KEY = "code"  # the Functions host's own parameter
 
 TEXT = {"type": "string"}
 SUBSCRIPTION = Parameter(
@@ -71,7 +71,7 @@ def check_query(request: Request, known: Iterable[Parameter]) -> None:
         Refusal: For every other one.
     """
     names = [parameter.name for parameter in known]
-    unknown = [name for name in request.query if name not in {*names, _HOST_KEY}]
+    unknown = [name for name in request.query if name not in {*names, HOST_KEY}]
     if unknown:
         allowed = f"known are {', '.join(names)}" if names else "this request takes none"
         raise Refusal(
