@@ -43,8 +43,9 @@ package: install ## Build the zip that is deployed, for the version of Python th
 test: install clients ## Run the tests; they start what they need
 	@exec $(BIN)/pytest
 
-fuzz: install ## Ask the app a quarter of a million questions, an hour at most, and plant faults in 50,000 documents
+fuzz: install ## Ask the app a quarter of a million questions, an hour at most, 50,000 as a thief; plant faults in 50,000 documents
 	@$(BIN)/python -m tests.openapi.fuzz
+	@TWO_TENANT_REQUESTS=50000 $(BIN)/pytest --quiet tests/http/test_two_tenants.py
 	@FAULT_DOCUMENTS=50000 $(BIN)/pytest --quiet --timeout=3600 tests/properties
 
 soak: install ## Simulate 10,000 histories with faults in memory, an hour at most; all has to end right

@@ -12,6 +12,7 @@ param signingKey string
 param pipelineKeys string
 @secure()
 param roles string
+param rolesFromAzure bool
 @secure()
 param webhooks string
 @secure()
@@ -228,6 +229,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     REGISTRY_BACKEND: 'azure'
     REGISTRY_KEYS: pipelineKeys
     REGISTRY_ROLES: roles
+    REGISTRY_ROLES_FROM_AZURE: string(rolesFromAzure)
     REGISTRY_WEBHOOKS: webhooks
     REGISTRY_SUBSCRIBERS: subscribers
     REGISTRY_RESOURCE_GROUP: defaultResourceGroup

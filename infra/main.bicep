@@ -30,6 +30,9 @@ param pipelineKeys string = '[]'
 @secure()
 param roles string = ''
 
+@description('Whether callers may also do what their role assignments on Azure say, as docs/access.md tells.')
+param rolesFromAzure bool = true
+
 @description('Who may send webhooks, as docs/webhooks.md says; a JSON list.')
 @secure()
 param webhooks string = '[]'
@@ -85,6 +88,7 @@ module app 'app.bicep' = {
     signingKey: signingKey
     pipelineKeys: pipelineKeys
     roles: roles
+    rolesFromAzure: rolesFromAzure
     webhooks: webhooks
     subscribers: subscribers
     registriesSubscriptionId: subscriptionOfRegistries

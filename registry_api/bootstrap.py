@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
-from registry_api.access.roles import StaticRoles
+from registry_api.access.roles import CombinedRoles, StaticRoles
 from registry_api.access.webhooks import Webhooks
 from registry_api.configured import Subscription
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.ports import Audience, Backend, Courier, Ports
+from registry_api.service.ports import Audience, Backend, Clock, Courier, Ports, Roles
 from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
 from registry_api.storage.rows import Rows
 
@@ -90,13 +90,25 @@ def app() -> App:
             queue=StorageQueue(_storage(given.queue_service), QUEUE),
             clock=clock,
             ids=RandomIds(),
-            roles=StaticRoles(given.role_book),
+            roles=_roles(clock),
             audience=_audience(rows),
             placement=given.placement,
         ),
         identity=identity_for(settings(), clock),
         webhooks=Webhooks(settings().webhooks, clock),
     )
+
+
+def _roles(clock: Clock) -> Roles:
+    given = settings()
+    assigned = StaticRoles(given.role_book)
+    if not given.roles_from_azure:
+        return assigned
+    from registry_api.access.azure_authorization import AzureAuthorization  # noqa: PLC0415 - the SDKs cost start-up time
+    from registry_api.access.azure_roles import AzureRoles  # noqa: PLC0415 - the same
+
+    azure = AzureAuthorization(given.azure_endpoint, credential(), clock)
+    return CombinedRoles(assigned, AzureRoles(azure, clock))
 
 
 def _audience(rows: Rows) -> Audience | None:

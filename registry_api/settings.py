@@ -138,7 +138,7 @@ class Settings(BaseModel):
     ] = ""
     azure_endpoint: Annotated[
         str,
-        Field(alias="REGISTRY_AZURE_ENDPOINT", description="Azure backend: where Azure Resource Manager is."),
+        Field(alias="REGISTRY_AZURE_ENDPOINT", description="Where Azure Resource Manager is."),
     ] = "https://management.azure.com"
     local_blob_endpoint: Annotated[
         str,
@@ -219,6 +219,14 @@ class Settings(BaseModel):
             "`role` and `scope`, perhaps `denies`, and with `roles`, custom ones; or the path of a file of it.",
         ),
     ] = RoleBook()
+    roles_from_azure: Annotated[
+        bool,
+        Field(
+            alias="REGISTRY_ROLES_FROM_AZURE",
+            description="Whether callers may also do what their role assignments on Azure say, where registries are in "
+            "subscriptions that the app's identity may read; access.md has more.",
+        ),
+    ] = False
     subscriptions: Annotated[
         tuple[configured.Subscription, ...],
         BeforeValidator(configured.subscriptions),
@@ -300,8 +308,10 @@ class Settings(BaseModel):
                 "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
                 "or REGISTRY_KEYS."
             )
-        if not self.role_book.assignments:
-            raise SettingsError("Nobody could do anything: set REGISTRY_ROLES, or roles in REGISTRY_KEYS.")
+        if not (self.role_book.assignments or self.roles_from_azure):
+            raise SettingsError(
+                "Nobody could do anything: set REGISTRY_ROLES, roles in REGISTRY_KEYS, or REGISTRY_ROLES_FROM_AZURE."
+            )
 
     @field_validator("authority", "azure_endpoint")
     @classmethod

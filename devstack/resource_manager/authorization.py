@@ -6,6 +6,7 @@ from typing import Any
 
 from devstack.resource_manager.messages import Request, not_found
 
+TENANT = "00000000-0000-0000-0000-000000000001"
 _DEFINITION = "/providers/Microsoft.Authorization/roleDefinitions/"
 _ASSIGNED_TO = re.compile(r"assignedTo\('([^']+)'\)", re.IGNORECASE)
 _PRINCIPAL = re.compile(r"principalId eq '([^']+)'", re.IGNORECASE)
@@ -44,6 +45,12 @@ class Authorization:
     role_definitions: list[dict[str, Any]] = field(default_factory=list)
     deny_assignments: list[dict[str, Any]] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)  # of a principal, those above them included
+    tenants: dict[str, str] = field(default_factory=dict)  # that subscriptions trust, if not TENANT
+
+    def subscription(self, subscription: str) -> dict[str, Any]:
+        """Return a subscription."""
+        tenant = self.tenants.get(subscription, TENANT)
+        return {"id": f"/subscriptions/{subscription}", "subscriptionId": subscription, "tenantId": tenant}
 
     def assignments_at(self, scope: str, request: Request) -> list[dict[str, Any]]:
         """Return the role assignments at a scope, above it and, unless the filter is `atScope()`, below it."""
@@ -74,6 +81,9 @@ class Authorization:
                 return definition
         raise not_found(f"Microsoft.Authorization/roleDefinitions/{guid}")
 
+    def _with_groups(self, principal: str) -> set[str]:
+        return {principal, *self.groups.get(principal, [])}
+
     def _applying(self, entries: list[dict[str, Any]], scope: str, request: Request) -> list[dict[str, Any]]:
         condition = request.query.get("$filter", "")
         at_scope = _AT_SCOPE.search(condition) is not None
@@ -84,9 +94,9 @@ class Authorization:
             if not (_is_within(scope, place) or (_is_within(place, scope) and not at_scope)):
                 continue
             whom = _principals(entry)
-            if assigned_to is not None and not whom & {assigned_to[1], *self.groups.get(assigned_to[1], [])}:
+            if assigned_to is not None and not whom & self._with_groups(assigned_to[1].lower()):
                 continue
-            if principal is not None and principal[1] not in whom:
+            if principal is not None and principal[1].lower() not in whom:
                 continue
             found.append(entry)
         return found
@@ -95,8 +105,8 @@ class Authorization:
 def _principals(entry: dict[str, Any]) -> set[str]:
     properties = entry["properties"]
     if "principalId" in properties:
-        return {properties["principalId"]}
-    return {principal["id"] for principal in properties.get("principals", [])}
+        return {properties["principalId"].lower()}
+    return {principal["id"].lower() for principal in properties.get("principals", [])}
 
 
 def _is_within(scope: str, above: str) -> bool:

@@ -41,6 +41,7 @@ class Routes:
         self._registered: set[tuple[str, str]] = set()
         one = Resources(cloud, base_url)
         table: list[tuple[str, str, _Handler]] = [
+            ("GET", r"/subscriptions/(?P<subscription>[^/]+)", self._subscription),
             ("GET", _IN_GROUP, lambda request, _: one.get(GROUP, request)),
             ("PUT", _IN_GROUP, lambda request, _: one.put_group(request)),
             ("DELETE", _IN_GROUP, lambda request, _: one.delete_group(request)),
@@ -141,6 +142,10 @@ class Routes:
         is_free = self._cloud.owner_of(kind, name) is None and not self._cloud.is_taken(kind, name)
         reason = {} if is_free else {"reason": "AlreadyExists", "message": f"The name {name} is already taken."}
         return Response(HTTPStatus.OK, {"nameAvailable": is_free, **reason})
+
+    def _subscription(self, request: Request, match: re.Match[str]) -> Response:
+        del request
+        return Response(HTTPStatus.OK, self._authorization.subscription(match["subscription"]))
 
     def _role_assignments(self, request: Request, match: re.Match[str]) -> Response:
         return self._page(request, self._authorization.assignments_at(match["scope"], request))

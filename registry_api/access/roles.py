@@ -1,8 +1,9 @@
-"""What callers may do, as the settings say."""
+"""What callers may do, as the settings say, and as several sources say together."""
 
 from registry_api.domain.assignments import RoleBook
 from registry_api.domain.permissions import Permissions
 from registry_api.domain.registry import Caller
+from registry_api.service.ports import Roles
 
 
 class StaticRoles:
@@ -19,3 +20,25 @@ class StaticRoles:
         """Return what a caller may do, wherever it is."""
         del subscription_id
         return Permissions(self._book.grants_of(caller.tenant, caller.principal))
+
+
+class CombinedRoles:
+    """Lets callers do what any of several sources gives and none of them denies.
+
+    Args:
+        sources: The sources.
+    """
+
+    def __init__(self, *sources: Roles) -> None:
+        self._sources = sources
+
+    async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+        """Return what a caller may do in a subscription.
+
+        Raises:
+            Refusal: If one of the sources cannot tell.
+        """
+        permissions = Permissions(())
+        for source in self._sources:
+            permissions |= await source.permissions_of(caller, subscription_id)
+        return permissions

@@ -67,6 +67,10 @@ class Permissions:
     def __init__(self, grants: Iterable[Grant]) -> None:
         self._grants = tuple(grants)
 
+    def __or__(self, other: "Permissions") -> "Permissions":
+        """Return what both together give; what either denies is denied."""
+        return Permissions((*self._grants, *other._grants))
+
     def allow(self, action: Action, resource_id: str) -> bool:
         """Tell whether the caller may act on a resource."""
         decisive = [grant for grant in self._grants if grant.role.has(action) and grant.covers(resource_id)]

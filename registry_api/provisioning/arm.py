@@ -1,7 +1,7 @@
 """Azure Resource Manager as the backends use it: generic calls by id, bounded in time and never repeated in place.
 
-Nothing is retried here and no operation is waited for: the next visit looks again. Azure's SDK would sleep for as long
-as a `Retry-After` says, and for ten seconds after it has registered a resource provider, with the function held.
+Nothing is retried here and no operation is waited for: the next visit looks again. Azure's SDK would sleep for ten
+seconds after it has registered a resource provider, with the function held.
 """
 
 import asyncio
@@ -10,30 +10,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from azure.core.pipeline.policies import (
-    ContentDecodePolicy,
-    DistributedTracingPolicy,
-    RequestIdPolicy,
-    UserAgentPolicy,
-)
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
-from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.resource.resources.aio import ResourceManagementClient
 
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
-from registry_api.provisioning.arm_errors import DEFAULT_REST, NOT_REGISTERED, code_of, failure_of, is_absence
+from registry_api.provisioning.arm_errors import DEFAULT_REST, NOT_REGISTERED, failure_of, is_absence
+from registry_api.resource_manager import code_of, policies, transport
 from registry_api.service.ports import BackendError, Clock
 
 CALL_SECONDS = 8.0
 
 _log = logging.getLogger(__name__)
 
-_CONNECT_WITHIN = 3.0
 _PROVIDERS = "2021-04-01"
 
 Json = dict[str, Any]
@@ -131,31 +122,14 @@ class ResourceManager:
 
     def _client(self, subscription: str) -> ResourceManagementClient:
         if subscription not in self._clients:
-            policies = [
-                RequestIdPolicy(),
-                UserAgentPolicy(base_user_agent="registry-api"),
-                ContentDecodePolicy(),
-                AsyncARMChallengeAuthenticationPolicy(self._credential, f"{self._endpoint}/.default"),
-                DistributedTracingPolicy(),
-            ]
             self._clients[subscription] = ResourceManagementClient(
                 self._credential,
                 subscription,
                 self._endpoint,
-                policies=policies,
-                transport=AioHttpTransport(
-                    session=_session(), connection_timeout=_CONNECT_WITHIN, read_timeout=CALL_SECONDS
-                ),
+                policies=policies(self._endpoint, self._credential),
+                transport=transport(CALL_SECONDS),
             )
         return self._clients[subscription]
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # the SDK does it
-        trust_env=False,
-    )
 
 
 async def _post(client: ResourceManagementClient, endpoint: str, path: str, version: str, body: Json | None) -> None:

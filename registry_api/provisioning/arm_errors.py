@@ -5,15 +5,14 @@ the resource providers. None of them was provoked on Azure itself.
 """
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from azure.core.exceptions import HttpResponseError
 
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
+from registry_api.resource_manager import code_of, rest_of
 
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 DEFAULT_REST = timedelta(seconds=30)
@@ -70,12 +69,6 @@ _BY_STATUS: dict[int, FailureKind] = {
 }
 
 
-def code_of(error: HttpResponseError) -> str:
-    """Return Azure's own name for an error, or what stands for its status."""
-    code = getattr(error.error, "code", None)
-    return code if isinstance(code, str) and code else f"HTTP {error.status_code}"
-
-
 def is_absence(error: HttpResponseError) -> bool:
     """Tell whether an error says that a resource is not there.
 
@@ -104,19 +97,6 @@ def failure_of(error: HttpResponseError, about: str, now: datetime) -> Failure:
         kind=kind,
         retry_after=(rest or DEFAULT_REST) if kind is FailureKind.THROTTLED else None,
     )
-
-
-def rest_of(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Return how long Azure wants to be left alone: seconds, or until a date."""
-    given = headers.get("Retry-After", "").strip()
-    if given.isdecimal():
-        return timedelta(seconds=int(given)) or None
-    try:
-        until = parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(until - now, timedelta(0)) or None
 
 
 def _kind(code: str, status: int) -> FailureKind:

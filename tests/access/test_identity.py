@@ -196,6 +196,7 @@ def test_azure_takes_any_real_identity(environment: dict[str, str]) -> None:
     azure = STORAGE | {"WEBSITE_INSTANCE_ID": "x"} | environment
     with pytest.raises(SettingsError, match="Nobody could do anything"):
         Settings.read(azure)
+    assert Settings.read(azure | {"REGISTRY_ROLES_FROM_AZURE": "true"}).roles_from_azure
     azure["REGISTRY_ROLES"] = json.dumps(ROLES)
 
     assert Settings.read(azure).lets_somebody_in

@@ -8,7 +8,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from registry_api.domain.resources import FailureKind
-from registry_api.provisioning.arm_errors import failure_of, is_absence, rest_of
+from registry_api.provisioning.arm_errors import failure_of, is_absence
+from registry_api.resource_manager import rest_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TRANSIENT, THROTTLED, BLOCKED, PERMANENT, NAME_TAKEN = FailureKind

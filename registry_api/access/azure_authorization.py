@@ -1,0 +1,237 @@
+"""Role assignments, role definitions and deny assignments, as Azure Resource Manager tells them.
+
+Source of the shapes: learn.microsoft.com/rest/api/authorization, version 2022-04-01, and
+learn.microsoft.com/azure/role-based-access-control (role-assignments-list-rest, deny-assignments-rest).
+Importing this imports the SDK: do it where Azure is first asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Generic, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from azure.core import AsyncPipelineClient
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.resource_manager import code_of, policies, rest_of, transport
+from registry_api.service.ports import Clock
+
+DEADLINE_SECONDS = 5.0  # for one answer, all its pages included
+MOST_PAGES = 50
+LONGEST_REST = timedelta(seconds=60)
+
+_AUTHORIZATION = "providers/Microsoft.Authorization"
+_VERSION = {"api-version": "2022-04-01"}
+_SUBSCRIPTIONS = {"api-version": "2022-12-01"}
+
+# Azure's words for a subscription that our identity does not see: not there, no right, another tenant's.
+_NOT_SEEN = frozenset({"SubscriptionNotFound", "AuthorizationFailed", "InvalidAuthenticationTokenTenant"})
+_NOBODY = frozenset({"PrincipalNotFound"})
+_NO_ROLE = frozenset({"RoleDefinitionDoesNotExist", "RoleDefinitionNotFound", "ResourceNotFound"})
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class _Told(BaseModel):
+    """What Azure tells. What we do not need is left out; what we need has to be there."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+
+class Permission(_Told):
+    """Actions that go together."""
+
+    actions: tuple[str, ...] | None = None
+    not_actions: tuple[str, ...] | None = None
+    condition: str | None = None
+
+
+class RoleAssignment(_Told):
+    """A role of a principal over a scope."""
+
+    scope: str
+    role_definition_id: str
+    principal_id: str
+    principal_type: str | None = None
+    condition: str | None = None
+
+
+class Principal(_Told):
+    """Somebody, by object id."""
+
+    id: str
+    type: str | None = None
+
+
+class DenyAssignment(_Told):
+    """What nobody of some principals may do in a scope, whatever their roles."""
+
+    scope: str
+    permissions: tuple[Permission, ...]
+    principals: tuple[Principal, ...]
+    exclude_principals: tuple[Principal, ...] | None = None
+    do_not_apply_to_child_scopes: bool | None = None
+
+
+class _RoleDefinition(_Told):
+    permissions: tuple[Permission, ...]
+
+
+class _Subscription(_Told):
+    tenant_id: str
+
+
+class _Entry(_Told, Generic[T]):
+    properties: T
+
+
+class _Page(_Told, Generic[T]):
+    value: tuple[_Entry[T], ...]
+    next_link: str | None = None
+
+
+class AzureAuthorization:
+    """Asks Azure Resource Manager. Every method raises a `Refusal` when it does not answer as it should.
+
+    Args:
+        endpoint: Where it is.
+        credential: Who is asking.
+        clock: The time.
+    """
+
+    def __init__(self, endpoint: str, credential: AsyncTokenCredential, clock: Clock) -> None:
+        self._endpoint = endpoint
+        self._credential = credential
+        self._clock = clock
+        self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
+        self._resting_until: datetime | None = None
+
+    async def tenant_of(self, subscription: str) -> str | None:
+        """Return the tenant that a subscription trusts, None if our identity does not see the subscription."""
+        try:
+            text = await self._get(f"{self._endpoint}/subscriptions/{subscription}", _SUBSCRIPTIONS)
+        except HttpResponseError as error:
+            if code_of(error) not in _NOT_SEEN:
+                _give_up(error)
+            _log.warning("Subscription %s is not seen with the app's identity: %s.", subscription, code_of(error))
+            return None
+        return _read(_Subscription, text).tenant_id.lower()
+
+    async def assignments_of(self, principal: str, subscription: str) -> list[RoleAssignment]:
+        """Return the role assignments of a user or application, its groups' included, above, at and below."""
+        try:
+            return await self._list(
+                RoleAssignment, subscription, "roleAssignments", {"$filter": f"assignedTo('{principal}')"}
+            )
+        except HttpResponseError as error:
+            if code_of(error) not in _NOBODY:
+                _give_up(error)
+            return []
+
+    async def denials_in(self, subscription: str) -> list[DenyAssignment]:
+        """Return everybody's deny assignments above, at and below a subscription."""
+        try:
+            return await self._list(DenyAssignment, subscription, "denyAssignments", {})
+        except HttpResponseError as error:
+            _give_up(error)
+
+    async def definition_of(self, role: str, subscription: str) -> tuple[Permission, ...]:
+        """Return what a role has, nothing if there is no such role."""
+        path = f"subscriptions/{subscription}/{_AUTHORIZATION}/roleDefinitions/{role}"
+        try:
+            text = await self._get(f"{self._endpoint}/{path}", _VERSION)
+        except HttpResponseError as error:
+            if code_of(error) not in _NO_ROLE:
+                _give_up(error)
+            return ()
+        return _read(_Entry[_RoleDefinition], text).properties.permissions
+
+    async def close(self) -> None:
+        """Close the connections; it may still be used and opens new ones."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    async def _list(self, model: type[T], subscription: str, kind: str, query: Mapping[str, str]) -> list[T]:
+        url: str = f"{self._endpoint}/subscriptions/{subscription}/{_AUTHORIZATION}/{kind}"
+        parameters, found = {**_VERSION, **query}, list[T]()
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                for _ in range(MOST_PAGES):
+                    page = _read(_Page[model], await self._get(url, parameters))  # type: ignore[valid-type]
+                    found += [entry.properties for entry in page.value]
+                    if not page.next_link:
+                        return found
+                    url, parameters = self._following(page.next_link), {}
+        except TimeoutError as error:
+            raise _unavailable("it does not answer in time") from error
+        raise _unavailable(f"its list of {kind} has more than {MOST_PAGES} pages")
+
+    def _following(self, link: str) -> str:
+        """Return the address of the next page: a token is sent there, so it has to be Azure's."""
+        address, ours = urlsplit(link), urlsplit(self._endpoint)
+        if (address.scheme, address.hostname, address.port or 443) != (ours.scheme, ours.hostname, ours.port or 443):
+            raise _unavailable("it leads elsewhere")
+        return link
+
+    async def _get(self, url: str, query: Mapping[str, str]) -> str:
+        """Return what is at an address.
+
+        Raises:
+            HttpResponseError: If Azure refuses.
+            Refusal: If it does not answer, or wants to be left alone.
+        """
+        if self._resting_until is not None and self._clock.now() < self._resting_until:
+            raise _unavailable("it wants to be left alone")
+        if self._client is None:
+            self._client = AsyncPipelineClient(
+                self._endpoint,
+                policies=policies(self._endpoint, self._credential),
+                transport=transport(DEADLINE_SECONDS),
+            )
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                answer = await self._client.send_request(HttpRequest("GET", url, params=dict(query)))
+                if rest := rest_of(answer.headers, self._clock.now()):
+                    self._resting_until = self._clock.now() + min(rest, LONGEST_REST)
+                answer.raise_for_status()
+                return answer.text()
+        except HttpResponseError as error:
+            if error.response is None:  # no token could be had
+                raise _unavailable("the app has got no access token") from error
+            raise
+        except (AzureError, TimeoutError) as error:
+            raise _unavailable(f"it does not answer, {type(error).__name__}") from error
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _read(model: type[_M], text: str) -> _M:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise _unavailable("its answer is not understood") from error
+
+
+def _give_up(error: HttpResponseError) -> NoReturn:
+    status = error.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
+    raise _unavailable(f"it answers {int(status)}, {code_of(error)}") from error
+
+
+def _unavailable(why: str) -> Refusal:
+    """Say in the log what is wrong, and only that it is to the caller."""
+    _log.warning("Azure cannot be asked who may do what: %s.", why)
+    return refuse(
+        Code.AUTHORIZATION_UNAVAILABLE, "What you may do cannot be told now: Azure does not answer; try again soon."
+    )

@@ -1,0 +1,65 @@
+"""Whatever a tenant asks, with whatever it has stolen, it neither changes nor learns anything of another."""
+
+import os
+import random
+from collections import Counter
+from datetime import datetime
+
+import pytest
+
+from registry_api.domain.operation import Operation
+from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.http.routes import ROUTES
+from registry_api.service.ports import Claim, Page
+from registry_api.storage.store import RegistryStore
+from tests.http.two_tenants import THEIRS, attack
+
+REQUESTS = int(os.environ.get("TWO_TENANT_REQUESTS", "3000"))
+AT_ONCE = 300  # after which both begin anew: twins get slow when they are full
+
+
+@pytest.mark.timeout(120 + REQUESTS // 20)
+async def test_a_tenant_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer is, byte by byte, that of an app in which the other tenant never was; its rows are untouched."""
+    answers = Counter[tuple[str, int]]()
+    while answers.total() < REQUESTS:
+        answers += await attack(AT_ONCE, random.SystemRandom().getrandbits(32), monkeypatch)
+
+    done = {name for name, status in answers if status < 400}
+    assert done >= {route.name for route in ROUTES} - {"get_docs_file"}  # whose names nobody guesses
+
+
+class FindsOperations(RegistryStore):
+    """Finds another tenant's operations."""
+
+    async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
+        """Return an operation."""
+        own = await super().read_operation(key, operation_id)
+        return own or await super().read_operation(RegistryKey(THEIRS, key.name), operation_id)
+
+
+class SharesKeys(RegistryStore):
+    """Knows idempotency keys without their tenants."""
+
+    async def claim(self, tenant: str, idempotency_key: str, claim: Claim, now: datetime) -> Claim:
+        """Claim a key."""
+        del tenant
+        return await super().claim(THEIRS, idempotency_key, claim, now)
+
+
+class SharesPages(RegistryStore):
+    """Takes a continuation for whoever's it is."""
+
+    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
+        """List registries."""
+        try:
+            return await super().list(tenant, limit, continuation)
+        except ValueError:
+            return await super().list(THEIRS, limit, continuation)
+
+
+@pytest.mark.parametrize("store", [FindsOperations, SharesKeys, SharesPages])
+async def test_a_leak_would_be_noticed(monkeypatch: pytest.MonkeyPatch, store: type[RegistryStore]) -> None:
+    """With a store that does not keep tenants apart in one of its methods, the comparison fails."""
+    with pytest.raises(AssertionError, match="request"):
+        await attack(1500, 1, monkeypatch, store)
