@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := uv==0.13.9
+PIP_AUDIT := pip-audit==2.10.1
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 PYTHON_PACKAGES := .venv/.installed
@@ -13,7 +14,7 @@ SWAGGER_UI := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.t
 ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install assets start azurite demo test fuzz soak chaos mutants check format lint types lock bench clean
+.PHONY: help install assets start azurite demo test fuzz soak chaos mutants check format lint types lock audit bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +71,13 @@ lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check '$(UV)'
 	@.venv/lock/bin/uv $(LOCK) --upgrade --output-file requirements.txt requirements.in
 	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
+
+audit: $(BIN)/python ## Ask PyPI and npm for known vulnerabilities of what is pinned; needs the network, so not part of check
+	@test -x .venv/audit/bin/pip-audit || $(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check '$(PIP_AUDIT)'
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+	@npm audit
 
 clean: ## Remove what was installed and cached; data and settings stay
 	rm -rf .venv node_modules $(dir $(ASSETS)) mutants

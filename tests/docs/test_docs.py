@@ -72,6 +72,7 @@ def test_every_decision_is_numbered_once() -> None:
         "docs/api.md",
         "docs/access.md",
         "docs/notifications.md",
+        "docs/security.md",
         "devhost/README.md",
     ],
 )
