@@ -7,6 +7,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := uv==0.13.9
+PIP_AUDIT := pip-audit==2.10.1
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 PYTHON_PACKAGES := .venv/.installed
@@ -17,7 +18,7 @@ ASSETS := registry_api/http/assets/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install assets clients start azurite demo package test fuzz soak chaos mutants check format lint types lock \
-	bench clean
+	audit bench clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +81,13 @@ lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
 	@.venv/lock/bin/uv $(LOCK) --upgrade --output-file requirements.txt requirements.in
 	@.venv/lock/bin/uv $(LOCK) --upgrade --constraint requirements.txt --output-file requirements-dev.txt requirements-dev.in
 	@.venv/lock/bin/uv $(LOCK) --upgrade --output-file tests/clients/requirements.txt tests/clients/requirements.in
+
+audit: $(BIN)/python ## Ask PyPI and npm for known vulnerabilities of what is pinned; needs the network, so not part of check
+	@test -x .venv/audit/bin/pip-audit || $(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check '$(PIP_AUDIT)'
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+	@npm audit
 
 clean: ## Remove what was installed and cached; data and settings stay
 	rm -rf .venv node_modules $(dir $(ASSETS)) mutants dist

@@ -242,9 +242,10 @@ async def test_an_azure_that_is_away_is_told_in_time(
     wire.set(role_assignments=[assignment(ADA, WHOLE)])
     azure.child.process.send_signal(signal.SIGSTOP)
     try:
-        with monkeypatch.context() as patch, pytest.raises(Refusal, match="AuthorizationUnavailable"):
+        with monkeypatch.context() as patch:
             patch.setattr(azure_authorization, "DEADLINE_SECONDS", 0.2)
-            await wire.may()
+            with pytest.raises(Refusal, match="AuthorizationUnavailable"):
+                await wire.may()
     finally:
         azure.child.process.send_signal(signal.SIGCONT)
 

@@ -76,6 +76,7 @@ def test_every_decision_is_numbered_once() -> None:
         "docs/operations.md",
         "docs/webhooks.md",
         "docs/clients.md",
+        "docs/security.md",
         "devhost/README.md",
     ],
 )
