@@ -10,6 +10,7 @@ import pytest
 
 from registry_api.domain.events import Event, EventType
 from registry_api.domain.operation import OperationStatus
+from registry_api.domain.problems import Code, Problem
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.ports import Claim, Commit, Conflict, Progress, Replay, Revision
 from registry_api.storage.records import Quarantined, UnreadableRowError
@@ -287,6 +288,30 @@ async def test_a_row_of_another_make_is_told_apart_from_a_wrong_request(store: R
     with pytest.raises(UnreadableRowError, match="t1:demo"):
         await store.list("t1", 10, None)
     assert not issubclass(UnreadableRowError, ValueError)
+
+
+async def test_what_a_request_led_to_is_kept_once(store: RegistryStore) -> None:
+    """Whoever comes second conflicts, whether it would change something or not, and what is kept stays as it was."""
+    registry = new()
+    problem = Problem(Code.INVALID_VALUE, "No.", ("tags", "a", 0), line=1, column=2)
+    refused = Replay(idempotency_key="k1", problems=(problem,), expires_at=NOW)
+    changed = Replay(idempotency_key="k2", registry=registry, created=True, changed=True, expires_at=NOW)
+    await store.keep(registry.key, refused)
+    with pytest.raises(Conflict):
+        await store.commit(replace(acceptance_of(registry), replay=replace_key(changed, "k1")))
+    assert await store.read(registry.key) is None
+    await store.commit(replace(acceptance_of(registry), replay=changed))
+    with pytest.raises(Conflict):
+        await store.keep(registry.key, replace_key(refused, "k2"))
+
+    assert await store.read_replay(registry.key, "k1") == refused
+    assert await store.read_replay(registry.key, "k2") == changed
+    assert await store.read_replay(RegistryKey("t2", "demo"), "k1") is None
+
+
+def replace_key(replay: Replay, key: str) -> Replay:
+    """Return what another request led to."""
+    return replay.model_copy(update={"idempotency_key": key})
 
 
 async def test_an_idempotency_key_belongs_to_its_first_use_until_that_expires(store: RegistryStore) -> None:
