@@ -56,10 +56,10 @@ def test_who_may_do_what_is_documented() -> None:
 
 
 def test_every_decision_is_numbered_once() -> None:
-    """No two decisions have one number, and each says why."""
+    """The decisions are numbered without gaps, and each says why."""
     files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
-    assert len({file.name[:4] for file in files}) == len(files)
+    assert [file.name[:4] for file in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
     assert all("**Why.**" in file.read_text("utf-8") for file in files)
 
 

@@ -125,9 +125,10 @@ def _resource_id(registry: Registry, resource: Resource) -> ArmResourceId:
 
 
 def _managed_group(registry: Registry) -> str:
-    """Return the id of the resource group that has the registry's resources, named as Azure names it."""
+    """Return the id of the resource group that has the registry's resources; without one it is named as Azure would."""
     number = uuid.uuid5(uuid.NAMESPACE_OID, f"{registry.tenant}|{registry.incarnation}")
-    return f"{_ARM_ID}{registry.scope.subscription_id}/resourceGroups/azureml-rg-{registry.spec.name}_{number}"
+    named = f"{_ARM_ID}{registry.scope.subscription_id}/resourceGroups/azureml-rg-{registry.spec.name}_{number}"
+    return registry.managed_group or named
 
 
 def _message(resources: Sequence[Resource]) -> dict[str, str]:
