@@ -23,6 +23,7 @@ ROWS_PER_PAGE = 100
 NET_PAGES = 5
 NET_TIME = timedelta(seconds=10)  # after which a tick tends no further registry
 CHECKING_TIME = timedelta(seconds=5)  # after which it begins no further look at the cloud
+_TICK_SECONDS = 15
 _GRACE = timedelta(minutes=2)  # for the visit that ends an overdue operation better, because it knows more
 
 _log = logging.getLogger(__name__)
@@ -59,21 +60,26 @@ async def _keep(before: Progress, after: Progress, ports: Ports) -> Progress:
 
 
 async def _next_page(continuation: str | None, task: _Task, ends: datetime, ports: Ports) -> str | None:
-    """Do a task for a page of registries; return where to go on, which is the same page if there was no time for it."""
+    """Do a task for the registries of a page while there is time; return where the next page begins.
+
+    One is always done. Those for which there is no time have it in the next round: each page begins elsewhere then, so
+    that none that takes long keeps the same ones waiting for ever.
+    """
     try:
         page = await ports.store.walk(ROWS_PER_PAGE, continuation)
     except ValueError:  # an older version of the app noted it
         page = await ports.store.walk(ROWS_PER_PAGE, None)
-    for stored in page.items:
+    first = int(ports.clock.now().timestamp() // _TICK_SECONDS) % max(len(page.items), 1)
+    for number, stored in enumerate([*page.items[first:], *page.items[:first]]):
         now = ports.clock.now()
-        if now >= ends:
-            return continuation
+        if number and now >= ends:
+            break
         try:
             await task(stored, now)
         except Conflict:
             continue  # somebody is at it
-        except StorageUnavailable:
-            raise
+        except StorageUnavailable:  # perhaps of this one's partition alone
+            _log.warning("'%s' cannot be tended now.", stored.registry.spec.name, exc_info=True)
         except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
             _log.exception("'%s' cannot be tended.", stored.registry.spec.name)
     return page.continuation

@@ -1,5 +1,6 @@
 """What the resync timer finds: lost messages, overdue operations, drift, and what is kept for too long."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -7,13 +8,15 @@ import pytest
 
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.operation import DEADLINE
+from registry_api.domain.plan import Observation, Presence
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import DRIFTED, READY, RegistryKey
-from registry_api.domain.resources import Failure
-from registry_api.service import history, resync
-from registry_api.service.ports import BackendError, Commit, StorageUnavailable
+from registry_api.domain.registry import DRIFTED, READY, Registry, RegistryKey
+from registry_api.domain.resources import Failure, Resource
+from registry_api.service import history, registries, resync
+from registry_api.service.ports import BackendError, Commit, Message, StorageUnavailable
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
+from registry_api.storage.rows import Write
 from tests.service.world import ASKING, INVISIBLE, World
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -195,7 +198,7 @@ async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Mo
 
 
 async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong with one registry, the walk goes on; only without storage it stops, and is done again."""
+    """Whatever goes wrong with one registry, the walk goes on, and comes to it again."""
     world = World()
     for number in range(3):
         await world.put("eastus", name=f"Demo{number}")
@@ -209,11 +212,57 @@ async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch:
         await send(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.queue, "send", fail_first)
-    with pytest.raises(StorageUnavailable):
-        await world.tick()
     await world.tick()
-
+    assert len(world.queue.messages()) == 1
+    await world.tick()
     assert len(world.queue.messages()) == 3
+
+
+async def test_a_partition_that_does_not_answer_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody is tended although the rows of one registry can be read and not written, however long it lasts."""
+    world = World()
+    for name in ("aaa1", "bbb1"):
+        await world.put("eastus", name=name)
+    world.queue = MemoryQueue(world.clock)
+    world.clock.advance(60)
+    transact = world.rows.transact
+
+    async def refuse_one(partition: str, writes: Sequence[Write]) -> Sequence[str | None]:
+        if partition.endswith("aaa1"):
+            world.clock.advance(8)
+            raise StorageUnavailable("busy")
+        return await transact(partition, writes)
+
+    monkeypatch.setattr(world.rows, "transact", refuse_one)
+    for _ in range(3):
+        await world.tick()
+        world.clock.advance(15)
+
+    assert {Message.model_validate_json(message).name for message in world.queue.messages()} == {"aaa1", "bbb1"}
+
+
+async def test_a_check_that_takes_long_and_fails_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In some rounds of the walk it is not its turn first, and the others are looked at."""
+    world = await converged("eastus", name="aaa1")
+    await world.put("eastus", name="bbb1")
+    await world.settle()
+    world.clock.advance(7200)
+    before = world.clock.now()
+
+    async def observe(registry: Registry, resource: Resource) -> Observation:
+        if registry.spec.name == "aaa1":
+            world.clock.advance(8)
+            raise ValueError("a bug of the cloud")
+        return Observation(Presence.READY, {"id": resource.name})
+
+    monkeypatch.setattr(world.backend, "observe", observe)
+    for _ in range(8):
+        await world.tick()
+        world.clock.advance(15)
+
+    checked = (await registries.read("bbb1", ASKING, ports=world.ports)).checked_at
+    assert checked is not None
+    assert checked > before
 
 
 async def test_what_was_kept_for_long_enough_is_removed() -> None:

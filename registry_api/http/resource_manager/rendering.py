@@ -126,9 +126,10 @@ def _resource_id(registry: Registry, resource: Resource) -> ArmResourceId:
 
 def _managed_group(registry: Registry) -> str:
     """Return the id of the resource group that has the registry's resources; without one it is named as Azure would."""
+    if registry.placement is not None and registry.managed_group is not None:
+        return f"{_ARM_ID}{registry.placement.subscription_id}/resourceGroups/{registry.managed_group}"
     number = uuid.uuid5(uuid.NAMESPACE_OID, f"{registry.tenant}|{registry.incarnation}")
-    named = f"{_ARM_ID}{registry.scope.subscription_id}/resourceGroups/azureml-rg-{registry.spec.name}_{number}"
-    return registry.managed_group or named
+    return f"{_ARM_ID}{registry.scope.subscription_id}/resourceGroups/azureml-rg-{registry.spec.name}_{number}"
 
 
 def _message(resources: Sequence[Resource]) -> dict[str, str]:
