@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from devstack.certificate import Certificate
 from devstack.failure import StackError
 from registry_api.domain.regions import catalogue
 from registry_api.provisioning.accounts import account_of
@@ -92,13 +93,6 @@ class Azurite:
         _stop(self.process)
 
 
-class Certificate(NamedTuple):
-    """The files with which Azurite speaks https, and then takes access tokens as well."""
-
-    certificate: Path
-    key: Path
-
-
 def start(
     folder: Path,
     ports: Ports = Ports(),  # noqa: B008 - a NamedTuple is immutable
@@ -146,7 +140,7 @@ def _options(folder: Path, ports: Ports, certificate: Certificate | None) -> lis
     options = ["--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--disableProductStyleUrl"]
     options += ["--location", str(folder)]
     if certificate is not None:
-        options += ["--oauth", "basic", "--cert", str(certificate.certificate), "--key", str(certificate.key)]
+        options += ["--oauth", "basic", "--cert", str(certificate.file), "--key", str(certificate.key)]
     for service, port in ports._asdict().items():
         options += [f"--{service}Host", _HOST, f"--{service}Port", str(port)]
     return options

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from devstack.certificate import Certificate
 from devstack.child import Child
 from devstack.failure import StackError
 from devstack.resource_manager.app import IDENTITY_PATH, READY
@@ -35,7 +36,7 @@ class RunningResourceManager:
         """Start it and return when it answers.
 
         Args:
-            folder: Where it puts its certificates.
+            folder: Where it puts its certificate.
             port: Where it is to listen; by default on any free port.
             stands_still: Whether time passes only when it is told to.
 
@@ -66,7 +67,7 @@ class RunningResourceManager:
         except BaseException:
             child.stop()
             raise
-        return cls(addresses[0], folder / "authority.pem", child)
+        return cls(addresses[0], Certificate(folder).file, child)
 
     def __enter__(self) -> Self:
         return self

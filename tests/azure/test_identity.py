@@ -10,8 +10,8 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import ChainedTokenCredential, ManagedIdentityCredential
 
 from devstack import azurite
-from devstack.azurite import Azurite, Certificate
-from devstack.resource_manager.certificates import make_certificates
+from devstack.azurite import Azurite
+from devstack.certificate import Certificate
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api import bootstrap
 from registry_api.provisioning.azure import AzureBackend
@@ -39,10 +39,11 @@ ON_AZURE = {
 @pytest.fixture
 def trusting_azurite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azurite]:
     """Yield an Azurite that speaks https and takes access tokens, trusted by whoever connects."""
-    files = make_certificates(tmp_path / "certificates")
-    trusting = ssl.create_default_context(cafile=str(files.authority))
+    certificate = Certificate(tmp_path / "certificate")
+    certificate.make_unless_valid()
+    trusting = ssl.create_default_context(cafile=str(certificate.file))
     monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
-    with azurite.start(tmp_path / "data", certificate=Certificate(files.certificate, files.key)) as storage:
+    with azurite.start(tmp_path / "data", certificate=certificate) as storage:
         yield storage
 
 
