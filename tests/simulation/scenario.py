@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from typing import Any
@@ -15,8 +16,10 @@ from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
 from registry_api.service import resync
 from registry_api.service.accepting import Outcome
-from registry_api.service.ports import Message, Notice, StorageUnavailable
+from registry_api.service.ports import BackendError, Message, Notice, StorageUnavailable
 from tests.service.world import ManualClock
+from tests.simulation.boundaries import Perform
+from tests.simulation.cloud import SETTLING_TIME
 from tests.simulation.faults import Fault, Plan
 from tests.simulation.host import Content
 from tests.simulation.processes import Died, process
@@ -26,6 +29,7 @@ from tests.simulation.world import World, differences
 
 TICK = timedelta(seconds=15)
 PATIENCE = timedelta(hours=2)  # more than an operation's deadline and a few deaths
+LATE_BY = SETTLING_TIME - timedelta(seconds=1)
 _LATE = (timedelta(0), timedelta(seconds=45), timedelta(seconds=3))
 _REPETITIONS = 5
 
@@ -57,7 +61,8 @@ class Scenario(World):
     clock: ManualClock
 
     def __init__(self, faults: Mapping[int, Fault], variant: Variant) -> None:
-        self.plan = Plan(faults)
+        self.plan = Plan(faults, self.postpone)
+        self._late_calls: list[tuple[datetime, Perform]] = []
         self.variant = variant
         self._numbers, self._sent = count(1), count()
         self.was_broken = False
@@ -92,7 +97,7 @@ class Scenario(World):
         due = self.due
         if due is None:
             return
-        self.clock.time = max(self.clock.time, due)
+        await self.pass_time(due)
         hosts = (self.worker, self.notifier, self.poison_worker)
         try:
             with process(f"worker {next(self._numbers)}"):
@@ -100,6 +105,19 @@ class Scenario(World):
         except Died:
             pass
         self.violations += self.stranded()
+
+    def postpone(self, perform: Perform, by: timedelta = LATE_BY) -> None:
+        """Let a call take effect later than its caller waits for it."""
+        self._late_calls.append((self.clock.time + by, perform))
+
+    async def pass_time(self, until: datetime) -> None:
+        """Let time pass, and take effect what does meanwhile."""
+        while self._late_calls and self._late_calls[0][0] <= until:
+            due, perform = self._late_calls.pop(0)
+            self.clock.time = max(self.clock.time, due)
+            with suppress(BackendError):
+                await perform()
+        self.clock.time = max(self.clock.time, until)
 
     def lose_messages(self) -> None:
         """Let every message be gone, and from here the resync timer run as well."""
@@ -120,11 +138,11 @@ class Scenario(World):
         self.has_net = True
         end = self.clock.time + PATIENCE
         while self.clock.time < end:
-            self.clock.time += TICK
+            await self.pass_time(self.clock.time + TICK)
             await self.tick()
             while self.due is not None and self.due <= self.clock.time:
                 await self.work()
-            if self.due is None and not self.waiting() and not await self.is_outstanding():
+            if not self._late_calls and self.due is None and not self.waiting() and not await self.is_outstanding():
                 return
         self.violations.append(f"something is still to be done after {PATIENCE}")
 
@@ -142,6 +160,7 @@ class Scenario(World):
                 self.violations.append(f"messages are still coming after {PATIENCE}")
                 return
             await self.work()
+        await self.pass_time(max((due for due, _ in self._late_calls), default=self.clock.time))
 
     async def problems(self) -> list[str]:
         """Return everything that is wrong now that nothing is on its way any more."""

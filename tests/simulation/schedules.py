@@ -10,7 +10,7 @@ from registry_api.service import registries
 from registry_api.service.accepting import Intent
 from tests.service.world import ADA, SCOPE
 from tests.simulation.boundaries import Call
-from tests.simulation.faults import Fault
+from tests.simulation.faults import Fault, faults_of
 from tests.simulation.flows import FLOWS
 from tests.simulation.scenario import Delivery, Scenario, Variant
 
@@ -78,8 +78,8 @@ async def singles(flow: str, variant: Variant) -> AsyncIterator[Result]:
     """Yield the flow without a fault, then with each fault at each boundary."""
     whole = await run(Schedule(flow, (), variant))
     yield whole
-    for ordinal in range(1, len(whole.calls) + 1):
-        for fault in Fault:
+    for ordinal, call in enumerate(whole.calls, 1):
+        for fault in faults_of(call):
             yield await run(Schedule(flow, ((ordinal, fault),), variant))
 
 
@@ -89,9 +89,9 @@ async def pairs(flow: str, variant: Variant, firsts: Iterable[tuple[int, Fault]]
     The later boundaries are those of the run with the first fault, so they are those of its recovery too.
     """
     for first in firsts:
-        length = len((await run(Schedule(flow, (first,), variant))).calls)
-        for ordinal in range(first[0] + 1, length + 1):
-            for fault in Fault:
+        alone = await run(Schedule(flow, (first,), variant))
+        for ordinal, call in enumerate(alone.calls[first[0] :], first[0] + 1):
+            for fault in faults_of(call):
                 yield await run(Schedule(flow, (first, (ordinal, fault)), variant))
 
 

@@ -61,7 +61,7 @@ class _Simulation:
         self._weather = Weather.of(self._random)
         self._trace = Trace()
         self._clock = JumpingClock(loop)
-        self._chaos = Chaos(self._random, self._weather, self._trace)
+        self._chaos = Chaos(self._random, self._weather, self._trace, self._clock)
         self._world = World(self._clock, self._chaos, self._chaos.late)
         self._world.has_net = self._weather.has_net
         self._world.cloud.trouble = self._chaos.trouble
@@ -172,12 +172,16 @@ class _Simulation:
     async def _rest(self) -> float:
         """Wait until no message is left, and nobody waits for one; return how long it took."""
         began, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
-        while self._world.due is not None or self._world.waiting() or await self._is_outstanding():
+        while self._is_under_way or await self._is_outstanding():
             if loop.time() - began > PATIENCE.total_seconds():
                 self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
                 break
             await asyncio.sleep(_LONGEST_NAP)
         return loop.time() - began
+
+    @property
+    def _is_under_way(self) -> bool:
+        return self._world.due is not None or bool(self._world.waiting()) or self._chaos.cloud_calls > 0
 
     async def _is_outstanding(self) -> bool:
         """Tell whether there is something yet to be told; only the net brings a notice that failed too often."""

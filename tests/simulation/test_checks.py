@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain import delivery, lifecycle, visits
+from registry_api.domain import delivery, lifecycle, settling, visits
 from registry_api.domain.delivery import Cursor
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.visits import Findings
-from registry_api.service import accepting, announcing, delivering, reconcile, registries, resync
+from registry_api.service import accepting, announcing, delivering, reconcile, registries, resync, work
 from registry_api.service.accepting import Intent, Outcome
 from tests.service.world import ADA, SCOPE, document
 from tests.simulation.flows import FLOWS
@@ -92,6 +92,31 @@ async def test_a_broken_service_is_noticed(
     """A service that forgets one of its duties fails the crash points, and they say what is wrong."""
     monkeypatch.setattr(owner, name, instead)
     assert told in "; ".join((await run(Schedule(flow))).problems)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "owner", "name", "instead", "told"),
+    [
+        ("supersede_by_deletion 12:late once", work, "settled", lambda _, seen, *__, **___: seen, "nobody owns"),
+        ("cancel_deletion 10:late once", work, "settled", lambda _, seen, *__, **___: seen, "is not as it is to be"),
+        ("supersede_by_deletion 12:late once", work, "_may_yet_happen", lambda _: False, "nobody owns"),
+        (
+            "supersede_by_deletion 12:left once",
+            settling,
+            "after_lost_visit",
+            lambda registry, *_: registry,
+            "nobody owns",
+        ),
+        ("cancel_deletion 10:left once", settling, "after_lost_visit", lambda first, *_: first, "is missing"),
+    ],
+)
+async def test_a_service_that_is_broken_by_a_fault_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, *, schedule: str, owner: Any, name: str, instead: Callable[..., Any], told: str
+) -> None:
+    """A service that does wrong only after a fault fails the crash points as well."""
+    assert not (await run(Schedule.parse(schedule))).problems
+    monkeypatch.setattr(owner, name, instead)
+    assert told in "; ".join((await run(Schedule.parse(schedule))).problems)
 
 
 async def test_letters_out_of_order_are_noticed() -> None:

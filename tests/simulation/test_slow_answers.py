@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -80,6 +81,45 @@ async def test_a_lease_that_is_answered_late_is_no_licence_to_work() -> None:
 
     interrupt(world, "rows.transact", [slow])
     await world.work()
+    await world.settle()
+
+    assert not await world.problems()
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 20, 59])
+async def test_what_is_made_after_its_end_was_asked_for_is_removed(seconds: int) -> None:
+    """A creation that takes effect after the cloud was said not to answer leaves nothing behind once it is deleted."""
+    world = Scenario({}, Variant())
+    await put(world, "eastus")
+
+    async def late(call: Call, perform: Perform) -> Any:
+        world.postpone(perform, timedelta(seconds=seconds))
+        raise unreachable("eastus")
+
+    interrupt(world, "backend.start", [late])
+    await world.work()
+    await world.ask(lambda: registries.delete("Demo1", Intent(ADA, SCOPE), ports=world.ports))
+    await world.settle()
+
+    assert not await world.problems()
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 20, 59])
+async def test_what_is_removed_late_and_wanted_again_is_there_in_the_end(seconds: int) -> None:
+    """A removal that takes effect late is waited for, also when the resource was removed and forgotten meanwhile."""
+    world = Scenario({}, Variant())
+    await put(world, "eastus", "westus")
+    await world.settle()
+    await put(world, "eastus")
+
+    async def late(call: Call, perform: Perform) -> Any:
+        world.postpone(perform, timedelta(seconds=seconds))
+        raise unreachable("westus")
+
+    interrupt(world, "backend.start", [late])
+    for _ in range(3):
+        await world.work()
+    await put(world, "eastus", "westus")
     await world.settle()
 
     assert not await world.problems()
