@@ -5,7 +5,7 @@ from typing import Any
 
 from registry_api.domain.delivery import REMIND_AFTER, DeliveryFailure
 from registry_api.domain.drift import CHECK_INTERVAL
-from registry_api.domain.operation import DEADLINE, Operation
+from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind
 from registry_api.service import history, registries
@@ -206,7 +206,7 @@ async def overdue(world: Scenario) -> None:
     world.break_worker()
     await world.ask(_put(world, "eastus"))
     world.lose_messages()
-    world.clock.advance(DEADLINE.total_seconds() + 121)
+    world.let_time_out()
     world.arm()
     await world.settle_with_net()
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registry_api.domain.operation import Operation
+from registry_api.domain.operation import DEADLINE, Operation
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Registry
+from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
 from registry_api.service.accepting import Outcome
 from registry_api.service.ports import BackendError, Message, Notice, StorageUnavailable
@@ -21,14 +21,17 @@ from tests.service.world import ManualClock
 from tests.simulation.boundaries import Perform
 from tests.simulation.cloud import SETTLING_TIME
 from tests.simulation.faults import Fault, Plan
-from tests.simulation.host import Content
+from tests.simulation.host import HIDDEN, Content
 from tests.simulation.processes import Died, process
 from tests.simulation.settled import problems
 from tests.simulation.told import interleaved
 from tests.simulation.world import World, differences
 
 TICK = timedelta(seconds=15)
-PATIENCE = timedelta(hours=2)  # more than an operation's deadline and a few deaths
+UNDISTURBED = timedelta(minutes=5)  # for what nothing fails in, though messages be late
+RECOVERY = HIDDEN + LEASE + SETTLING_TIME + timedelta(minutes=1)  # from one fault
+RECOVERY_WITH_NET = LEASE + SETTLING_TIME + timedelta(minutes=2)
+PATIENCE = timedelta(hours=2)  # until nobody is told anything any more
 LATE_BY = SETTLING_TIME - timedelta(seconds=1)
 _LATE = (timedelta(0), timedelta(seconds=45), timedelta(seconds=3))
 _REPETITIONS = 5
@@ -66,6 +69,8 @@ class Scenario(World):
         self.variant = variant
         self._numbers, self._sent = count(1), count()
         self.was_broken = False
+        self.is_overdue = False
+        self._faults = len(faults)
         self._answered: list[str] = []
         self._doubled: set[tuple[str, BaseModel]] = set()  # what a visit sends on is not doubled again
         super().__init__(ManualClock(), self.plan, self._late)
@@ -73,6 +78,20 @@ class Scenario(World):
     def break_worker(self) -> None:
         """Let every visit fail from here, before it has done anything."""
         self.is_broken = self.was_broken = True
+
+    def let_time_out(self) -> None:
+        """Let an operation's time be over, which never happens by itself."""
+        self.is_overdue = True
+        self.clock.advance(DEADLINE.total_seconds() + 121)
+
+    def may_time_out(self, operation: Operation) -> bool:
+        """Tell whether an operation may take an hour."""
+        del operation
+        return self.is_overdue
+
+    def may_give_up(self, key: RegistryKey) -> bool:
+        """Tell whether a registry's message may fail too often."""
+        return self.was_broken and super().may_give_up(key)
 
     def arm(self) -> None:
         """Let boundaries count, and fail, from here."""
@@ -136,8 +155,9 @@ class Scenario(World):
     async def settle_with_net(self) -> None:
         """Let time pass, the timer tick and the worker work until nothing is to be done any more."""
         self.has_net = True
-        end = self.clock.time + PATIENCE
+        end, late = self.clock.time + PATIENCE, self.clock.time + self._bound(RECOVERY_WITH_NET)
         while self.clock.time < end:
+            self._expect_ends(late)
             await self.pass_time(self.clock.time + TICK)
             await self.tick()
             while self.due is not None and self.due <= self.clock.time:
@@ -154,13 +174,23 @@ class Scenario(World):
 
     async def settle(self) -> None:
         """Let time pass and the worker work until no message is left."""
-        end = self.clock.time + PATIENCE
+        end, late = self.clock.time + PATIENCE, self.clock.time + self._bound(RECOVERY)
         while self.due is not None:
+            self._expect_ends(late)
             if self.clock.time > end:
                 self.violations.append(f"messages are still coming after {PATIENCE}")
                 return
             await self.work()
         await self.pass_time(max((due for due, _ in self._late_calls), default=self.clock.time))
+
+    def _bound(self, recovery: timedelta) -> timedelta:
+        return UNDISTURBED + self._faults * recovery
+
+    def _expect_ends(self, late: datetime) -> None:
+        """Note what is still under way although it should have ended, whatever has failed."""
+        if self.clock.time > late:
+            told = (f"'{registry.spec.name}' is {registry.state} for too long" for registry in self.waiting())
+            self.violations += [line for line in told if line not in self.violations]
 
     async def problems(self) -> list[str]:
         """Return everything that is wrong now that nothing is on its way any more."""
@@ -171,8 +201,6 @@ class Scenario(World):
             if entry.after is not None
         }
         lost = [f"operation '{answered}' is lost" for answered in self._answered if answered not in stored]
-        if self.poisoned and not self.was_broken:
-            lost.append(f"{sorted(self.poisoned)} are given up although the worker works")
         return lost + interleaved(self) + await problems(self)
 
     async def visit(self, message: Message) -> None:

@@ -113,9 +113,9 @@ def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterato
     if operation.status is OperationStatus.CANCELED:
         is_true = error.code == Code.OPERATION_CANCELED
     elif error.code == Code.OPERATION_POISONED:
-        is_true = registry.key in world.poisoned
+        is_true = world.may_give_up(registry.key)
     elif error.code == Code.OPERATION_TIMED_OUT:
-        is_true = operation.end_time - operation.start_time >= DEADLINE
+        is_true = operation.end_time - operation.start_time >= DEADLINE and world.may_time_out(operation)
     else:
         is_true = any(
             told.failure == error and told.incarnation == registry.incarnation and told.at >= operation.start_time

@@ -23,9 +23,12 @@ from tests.simulation.weather import Weather
 from tests.simulation.world import World
 
 PATIENCE = timedelta(hours=2)  # after the last fault: an operation's deadline, and what dead workers left hidden
+RECOVERY_WITH_NET = 240.0  # seconds after the last fault in which every operation ends if the resync timer comes,
+CHANGES = 3  # and this many changes of the cloud, one after the other
 TENANTS = ("north", "south")
 _POLL = 2.0
 _TICK = 15.0
+_NAP = 5.0
 _LONGEST_NAP = 30.0
 _SMALL_JUMP, _LARGE_JUMP = 20.0, 3600.0
 _HURT = {ProvisioningState.FAILED, ProvisioningState.CANCELED}
@@ -40,7 +43,8 @@ class History:
     problems: Sequence[str]
     counts: Mapping[str, int]
     last: Sequence[str]
-    seconds_to_rest: float
+    seconds_to_rest: float  # after the last fault: nobody is told anything any more
+    seconds_to_recover: float  # after the last fault: every operation has ended; with the net only, else 0
 
     @property
     def told(self) -> str:
@@ -68,6 +72,7 @@ class _Simulation:
         self._world.cloud.duration = lambda: timedelta(seconds=self._random.uniform(0, self._weather.cloud_seconds))
         if self._weather.has_audience:
             self._world.subscribe(*TENANTS)
+        self._recovery = 0.0
         self._model = Model(self._world.journal)
 
     async def run(self) -> History:
@@ -87,7 +92,9 @@ class _Simulation:
         found = await problems(self._world) or await self._heal()
         for task in tasks:
             task.cancel()
-        return History(self._seed, self._trace.digest, found, self._trace.counts, self._trace.last, seconds)
+        return History(
+            self._seed, self._trace.digest, found, self._trace.counts, self._trace.last, seconds, self._recovery
+        )
 
     def _client(self, number: int) -> Client:
         caller = Caller(tenant=TENANTS[number % len(TENANTS)], name=f"client {number}")
@@ -151,6 +158,7 @@ class _Simulation:
             is_quiet = not self._chaos.requests and not self._chaos.cloud_calls
             seconds = self._random.uniform(0, _LARGE_JUMP if is_quiet else _SMALL_JUMP)
             self._clock.jump(seconds)
+            self._world.jumps.append(self._clock.now())
             self._trace.add(f"jump {seconds:.3f}")
 
     async def _trouble(self) -> None:
@@ -176,8 +184,15 @@ class _Simulation:
             if loop.time() - began > PATIENCE.total_seconds():
                 self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
                 break
-            await asyncio.sleep(_LONGEST_NAP)
+            if self._weather.has_net and self._world.waiting():
+                self._expect_recovery(loop.time() - began)
+            await asyncio.sleep(_NAP)
         return loop.time() - began
+
+    def _expect_recovery(self, seconds: float) -> None:
+        self._recovery = max(self._recovery, seconds)
+        if seconds > RECOVERY_WITH_NET + CHANGES * self._weather.cloud_seconds:
+            self._world.violations += [f"'{registry.spec.name}' takes too long" for registry in self._world.waiting()]
 
     @property
     def _is_under_way(self) -> bool:

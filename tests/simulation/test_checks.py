@@ -3,18 +3,19 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from registry_api.domain import delivery, lifecycle, settling, visits
+from registry_api.domain import delivery, lifecycle, registry, settling, visits
 from registry_api.domain.delivery import Cursor
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.visits import Findings
-from registry_api.service import accepting, announcing, delivering, reconcile, registries, resync, work
+from registry_api.service import accepting, announcing, delivering, leasing, reconcile, registries, resync, work
 from registry_api.service.accepting import Intent, Outcome
 from tests.service.world import ADA, SCOPE, document
 from tests.simulation.flows import FLOWS
@@ -117,6 +118,17 @@ async def test_a_service_that_is_broken_by_a_fault_is_noticed(
     assert not (await run(Schedule.parse(schedule))).problems
     monkeypatch.setattr(owner, name, instead)
     assert told in "; ".join((await run(Schedule.parse(schedule))).problems)
+
+
+async def test_a_lease_that_is_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation that fails only because nobody came back to it in time has not ended well."""
+    schedule = Schedule.parse("create 7:after once")
+    assert not (await run(schedule)).problems
+    for owner in (visits, leasing, registry):
+        monkeypatch.setattr(owner, "LEASE", timedelta(minutes=70))
+    found = "; ".join((await run(schedule)).problems)
+    assert "for an untrue cause, OperationTimedOut" in found
+    assert "for too long" in found
 
 
 async def test_letters_out_of_order_are_noticed() -> None:

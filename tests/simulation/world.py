@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from registry_api.domain.delivery import DeliveryFailure
+from registry_api.domain.operation import Operation
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.service import delivering, reconcile
 from registry_api.service.ports import (
@@ -63,6 +64,7 @@ class World:
     def __init__(self, clock: Clock, hook: Hook, late: Callable[[], timedelta] = timedelta) -> None:
         self.clock = clock
         self.violations: list[str] = []
+        self.jumps: list[datetime] = []  # of the clock
         self.has_net = False  # whether the resync timer runs, which brings what no message does
         self.is_broken = False  # every visit fails before it has done anything
         self.cloud = Cloud(clock)
@@ -142,6 +144,14 @@ class World:
     def was_meddled_with(self, registry: Registry) -> bool:
         """Tell whether somebody from outside changed the cloud since a registry was asked for last."""
         return self.cloud.meddled_at is not None and self.cloud.meddled_at >= registry.operation.start_time
+
+    def may_time_out(self, operation: Operation) -> bool:
+        """Tell whether an operation may take an hour: the net sees to it that it does not, unless the clock jumps."""
+        return not self.has_net or any(jump >= operation.start_time for jump in self.jumps)
+
+    def may_give_up(self, key: RegistryKey) -> bool:
+        """Tell whether a registry's message may fail too often."""
+        return key in self.poisoned
 
     async def _foresee(self, function: Awaitable[None]) -> None:
         """Run a function that may raise only what it says."""
