@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from tests.simulation.processes import running
+
 T = TypeVar("T")
 
 
@@ -15,6 +17,7 @@ class Call:
     port: str
     method: str
     arguments: tuple[Any, ...] = ()
+    by: str = ""  # the name of the process
 
     def __str__(self) -> str:
         return f"{self.port}.{self.method}"
@@ -50,8 +53,8 @@ class _Guarded:
             return member
 
         async def call(*arguments: Any, **named: Any) -> Any:
-            everything = (*arguments, *named.values())
-            return await self._hook(Call(self._port, name, everything), lambda: member(*arguments, **named))
+            made = Call(self._port, name, (*arguments, *named.values()), running().name)
+            return await self._hook(made, lambda: member(*arguments, **named))
 
         setattr(self, name, call)
         return call

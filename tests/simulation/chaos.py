@@ -96,7 +96,7 @@ class Chaos:
             if self._is_doubled(call):
                 await perform()
                 told += " doubled"
-            answer = await suffer(fault, call, perform, self._postpone)
+            answer = await suffer(fault, call, perform, self)
         except BaseException as error:
             self._trace.add(f"{told} {type(error).__name__}")
             if isinstance(error, Exception):
@@ -131,11 +131,16 @@ class Chaos:
         self.is_on = False
         self._down, self._forbidden = set(), set()
 
-    def _postpone(self, perform: Perform) -> None:
+    def postpone(self, perform: Perform) -> None:
+        """Let a call take effect after a while."""
         self.cloud_calls += 1
         task = asyncio.create_task(self._make_late(perform, self._random.uniform(0, _LATEST)))
         self._late_calls.add(task)
         task.add_done_callback(self._late_calls.discard)
+
+    async def pause(self) -> None:
+        """Sleep for longer than a lease."""
+        await asyncio.sleep(_SLOW_WORK)
 
     async def _make_late(self, perform: Perform, seconds: float) -> None:
         """Let a call take effect after a while, also by a clock that jumps."""

@@ -1,8 +1,8 @@
 """What can go wrong with one call, and a plan of which calls it goes wrong with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from tests.simulation.boundaries import Call, Perform
 from tests.simulation.processes import running
@@ -18,25 +18,44 @@ class Fault(StrEnum):
     REFUSED = "refused"  # it has not happened, and the caller is told that nothing answers
     LATE = "late"  # the caller is told that nothing answers, and it happens later
     LEFT = "left"  # the process dies, and it happens later
+    PAUSED = "paused"  # the process sleeps for longer than a lease, while others work, and then it happens
 
+
+WORKERS = ("worker", "twin")
+"""How the names of processes begin that work on messages."""
 
 _HAPPENING_LATER = {Fault.LATE, Fault.LEFT}
 
 
 def faults_of(call: Call) -> list[Fault]:
-    """Return what can happen to a call: storage does at once what it does, and a look has no effects."""
+    """Return what can happen to a call: storage does at once what it does, a look has no effects, and workers sleep."""
     is_action = (call.port, call.method) == (BACKEND, "start")
-    return [fault for fault in Fault if is_action or fault not in _HAPPENING_LATER]
+    is_workers = call.by.startswith(WORKERS)
+    return [
+        fault
+        for fault in Fault
+        if (is_action or fault not in _HAPPENING_LATER) and (is_workers or fault is not Fault.PAUSED)
+    ]
 
 
-async def suffer(fault: Fault | None, call: Call, perform: Perform, postpone: Callable[[Perform], None]) -> Any:
+class Outside(Protocol):
+    """What goes on while one call has its fault."""
+
+    def postpone(self, perform: Perform) -> None:
+        """Let a call happen later."""
+
+    async def pause(self) -> None:
+        """Let time pass in which the others work."""
+
+
+async def suffer(fault: Fault | None, call: Call, perform: Perform, outside: Outside) -> Any:
     """Make a call with a fault.
 
     Args:
         fault: What happens to it.
         call: The call.
         perform: Makes it happen.
-        postpone: Lets it happen later.
+        outside: What goes on meanwhile.
 
     Raises:
         Died: If the process does not live on.
@@ -44,24 +63,29 @@ async def suffer(fault: Fault | None, call: Call, perform: Perform, postpone: Ca
         BackendError: If the cloud does not.
     """
     process = running()
+    await process.awake()
     process.check()
     if fault is Fault.BEFORE:
         process.die()
     if fault in _HAPPENING_LATER:
-        postpone(perform)
+        outside.postpone(perform)
     if fault is Fault.LEFT:
         process.die()
     if fault in {Fault.REFUSED, Fault.LATE}:
         raise not_answering(call)
+    if fault is Fault.PAUSED:
+        with process.asleep():
+            await outside.pause()
     try:
         answer = await perform()
     except Exception:
-        if fault is None:
+        if fault in {None, Fault.PAUSED}:
             raise
     if fault is Fault.AFTER:
         process.die()
     if fault is Fault.LOST:
         raise not_answering(call)
+    await process.awake()
     process.check()
     return answer
 
@@ -71,18 +95,18 @@ class Plan:
 
     Args:
         faults: What happens at which boundary; the first one is 1.
-        postpone: Lets a call happen later.
+        outside: What goes on meanwhile.
     """
 
-    def __init__(self, faults: Mapping[int, Fault], postpone: Callable[[Perform], None]) -> None:
+    def __init__(self, faults: Mapping[int, Fault], outside: Outside) -> None:
         self.calls: list[Call] = []
         self.is_armed = False
         self._faults = faults
-        self._postpone = postpone
+        self._outside = outside
 
     async def __call__(self, call: Call, perform: Perform) -> Any:
         """Make a call, with its fault if it is to have one."""
         if not self.is_armed:
             return await perform()
         self.calls.append(call)
-        return await suffer(self._faults.get(len(self.calls)), call, perform, self._postpone)
+        return await suffer(self._faults.get(len(self.calls)), call, perform, self._outside)

@@ -1,5 +1,6 @@
 """Processes that can die: a dead one has no effect any more, whichever of its coroutines goes on."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,21 @@ class Process:
 
     name: str
     is_alive: bool = True
+    is_awake: bool = True
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Let none of the process's calls go on."""
+        self.is_awake = False
+        try:
+            yield
+        finally:
+            self.is_awake = True
+
+    async def awake(self) -> None:
+        """Wait until the process does not sleep."""
+        while not self.is_awake:  # noqa: ASYNC110 - an event would belong to one loop
+            await asyncio.sleep(0)
 
     def check(self) -> None:
         """Do nothing, unless the process has died.

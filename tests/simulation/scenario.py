@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -64,13 +65,14 @@ class Scenario(World):
     clock: ManualClock
 
     def __init__(self, faults: Mapping[int, Fault], variant: Variant) -> None:
-        self.plan = Plan(faults, self.postpone)
+        self.plan = Plan(faults, self)
         self._late_calls: list[tuple[datetime, Perform]] = []
         self.variant = variant
         self._numbers, self._sent = count(1), count()
         self.was_broken = False
         self.is_overdue = False
         self._faults = len(faults)
+        self._has_slept = False  # some process, for longer than its lease
         self._answered: list[str] = []
         self._doubled: set[tuple[str, BaseModel]] = set()  # what a visit sends on is not doubled again
         super().__init__(ManualClock(), self.plan, self._late)
@@ -128,6 +130,17 @@ class Scenario(World):
     def postpone(self, perform: Perform, by: timedelta = LATE_BY) -> None:
         """Let a call take effect later than its caller waits for it."""
         self._late_calls.append((self.clock.time + by, perform))
+
+    async def pause(self) -> None:
+        """Let more time pass than a lease lasts, and others work meanwhile, who know nothing of the one that waits."""
+        self._has_slept = True
+        await asyncio.create_task(self._work_on(), context=Context())
+
+    async def _work_on(self) -> None:
+        end = self.clock.time + LEASE + timedelta(seconds=10)
+        while self.due is not None and self.due <= end:
+            await self.work()
+        await self.pass_time(end)
 
     async def pass_time(self, until: datetime) -> None:
         """Let time pass, and take effect what does meanwhile."""
@@ -201,7 +214,7 @@ class Scenario(World):
             if entry.after is not None
         }
         lost = [f"operation '{answered}' is lost" for answered in self._answered if answered not in stored]
-        return lost + interleaved(self) + await problems(self)
+        return lost + ([] if self._has_slept else interleaved(self)) + await problems(self)
 
     async def visit(self, message: Message) -> None:
         """Do what the worker's function does with a message, twice at the same time if it is delivered so."""

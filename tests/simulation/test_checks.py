@@ -230,7 +230,6 @@ async def test_a_list_that_never_was_is_noticed() -> None:
         ({"generation": 9}, "becomes 9"),
         ({"observed_generation": 7}, "is reached before"),
         ({"incarnation": "another"}, "another registry"),
-        ({"lease": Lease(epoch=5)}, "epoch 0 becomes 5"),
         ({"serial": 9}, "becomes 9"),
         ({"state": ProvisioningState.SUCCEEDED}, "its operation NotStarted"),
         ({}, ""),

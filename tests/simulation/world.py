@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.operation import Operation
@@ -27,10 +28,12 @@ from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.rows import Rows
 from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
-from tests.simulation.boundaries import Call, Hook, guard
+from tests.simulation.boundaries import Call, Hook, Perform, guard
 from tests.simulation.cloud import Cloud, unreachable
 from tests.simulation.host import Host, HostQueue
 from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
+from tests.simulation.leases import Leases
+from tests.simulation.processes import running
 from tests.simulation.rules import broken_rules
 
 ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER = "rows", "queue", "poison", "backend", "notices", "courier"
@@ -72,7 +75,8 @@ class World:
         rows = JournaledRows(self.journal)
         queue, poison = HostQueue(clock, late), HostQueue(clock, late)
         self.queue, self.poison = guard(queue, QUEUE, hook), guard(poison, POISON, hook)
-        self.backend: Backend = guard(self.cloud, BACKEND, hook)
+        self.leases = Leases(self.journal)
+        self.backend: Backend = guard(self.cloud, BACKEND, self._licensed(hook))
         self.rows: Rows = guard(rows, ROWS, hook)
         self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), Owners())
         self.truth = JournaledStore(rows)  # the same rows, which always answer
@@ -102,6 +106,7 @@ class World:
 
     async def visit(self, message: Message) -> None:
         """Do what the worker's function does with a message."""
+        self.leases.note_message(running(), message)
         if self.is_broken:
             raise RuntimeError("the worker is broken")
         await self._foresee(reconcile.visit(message, ports=self.ports, backend=self.backend))
@@ -153,6 +158,16 @@ class World:
         """Tell whether a registry's message may fail too often."""
         return key in self.poisoned
 
+    def _licensed(self, hook: Hook) -> Hook:
+        """Return a hook that notices who changes the cloud without holding the lease."""
+
+        async def licensed(call: Call, perform: Perform) -> Any:
+            if call.method == "start" and not self.leases.may_start(running(), call.arguments[0], self.clock.now()):
+                self.violations.append(f"{call.by} changes the cloud and does not hold the lease")
+            return await hook(call, perform)
+
+        return licensed
+
     async def _foresee(self, function: Awaitable[None]) -> None:
         """Run a function that may raise only what it says."""
         try:
@@ -165,7 +180,7 @@ class World:
 
     def _notice(self, entry: Entry) -> None:
         name = entry.commit.key.name
-        told = map(partial("'{}': {}".format, name), broken_rules(entry))
+        told = map(partial("'{}': {}".format, name), [*broken_rules(entry), *self.leases.broken_rules(entry)])
         self.violations += [*told, *self._clouded(entry), *self.stranded()]
 
     def _clouded(self, entry: Entry) -> list[str]:
