@@ -7,7 +7,7 @@ from typing import Any
 
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
 from registry_api.domain.filters import ALL
-from registry_api.domain.problems import Refusal
+from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.validation import examine
 from registry_api.service import history, registries
@@ -151,6 +151,10 @@ class Client:
                         break
         except (Died, StorageUnavailable):
             return
+        except Refusal as refusal:
+            if refusal.problems[0].code is not Code.AUTHORIZATION_UNAVAILABLE:
+                self._world.violations.append(f"a list is refused: {refusal}")
+            return
         self._world.violations += self._model.judge_list(self._caller.tenant, began, found)
 
     async def _ask(self, request: Request, call: Callable[[], Awaitable[Any]]) -> None:
@@ -171,7 +175,8 @@ class Client:
             except (Died, StorageUnavailable):
                 answer = Answer(is_missing=True)
             except Refusal as refusal:
-                answer = Answer(code=refusal.problems[0].code)
+                code = refusal.problems[0].code
+                answer = Answer(is_missing=True) if code is Code.AUTHORIZATION_UNAVAILABLE else Answer(code=code)
             finally:
                 self._chaos.requests -= 1
         self._trace.add(

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.faults import Fault, faults_of
+from tests.simulation.schedules import Schedule, run
+
 
 def plant(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, old: str, new: str) -> None:
     """Put a function or method in the place of another whose source differs in one piece.
@@ -23,3 +26,10 @@ def plant(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, old: str, new:
     made: dict[str, Any] = {}
     exec(compile(source.replace(old, new), f"<fault in {name}>", "exec"), inner.__globals__, made)  # noqa: S102 - our own source
     monkeypatch.setattr(owner, name, made[name])
+
+
+async def told_of(flow: str, fault: Fault) -> str:
+    """Return everything that is wrong with a flow that has this fault, once, wherever it can have it."""
+    calls = (await run(Schedule(flow))).calls
+    ordinals = [ordinal for ordinal, call in enumerate(calls, 1) if fault in faults_of(call)]
+    return "; ".join([one for ordinal in ordinals for one in (await run(Schedule(flow, ((ordinal, fault),)))).problems])

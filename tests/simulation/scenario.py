@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from registry_api.domain.operation import DEADLINE, Operation
-from registry_api.domain.problems import Refusal
+from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
 from registry_api.service.accepting import Outcome
@@ -107,7 +107,9 @@ class Scenario(World):
                     answer = await request()
             except (Died, StorageUnavailable):
                 continue
-            except Refusal:
+            except Refusal as refusal:
+                if refusal.problems[0].code is Code.AUTHORIZATION_UNAVAILABLE:
+                    continue
                 return None
             self._note(answer)
             return answer

@@ -18,8 +18,10 @@ from registry_api.domain.visits import Findings
 from registry_api.service import accepting, announcing, delivering, leasing, reconcile, registries, resync, work
 from registry_api.service.accepting import Intent, Outcome
 from tests.service.world import ADA, SCOPE, document
+from tests.simulation.faults import Fault
 from tests.simulation.flows import FLOWS
 from tests.simulation.model import Answer, Model, Request, View
+from tests.simulation.mutants import told_of
 from tests.simulation.processes import Process
 from tests.simulation.rules import broken_rules
 from tests.simulation.scenario import Scenario, Variant
@@ -96,37 +98,43 @@ async def test_a_broken_service_is_noticed(
 
 
 @pytest.mark.parametrize(
-    ("schedule", "owner", "name", "instead", "told"),
+    ("flow", "fault", "owner", "name", "instead", "told"),
     [
-        ("supersede_by_deletion 12:late once", work, "settled", lambda _, seen, *__, **___: seen, "nobody owns"),
-        ("cancel_deletion 10:late once", work, "settled", lambda _, seen, *__, **___: seen, "is not as it is to be"),
-        ("supersede_by_deletion 12:late once", work, "_may_yet_happen", lambda _: False, "nobody owns"),
+        ("supersede_by_deletion", Fault.LATE, work, "settled", lambda _, seen, *__, **___: seen, "nobody owns"),
+        ("cancel_deletion", Fault.LATE, work, "settled", lambda _, seen, *__, **___: seen, "is not as it is to be"),
+        ("supersede_by_deletion", Fault.LATE, work, "_may_yet_happen", lambda _: False, "nobody owns"),
         (
-            "supersede_by_deletion 12:left once",
+            "supersede_by_deletion",
+            Fault.LEFT,
             settling,
             "after_lost_visit",
             lambda registry, *_: registry,
             "nobody owns",
         ),
-        ("cancel_deletion 10:left once", settling, "after_lost_visit", lambda first, *_: first, "is missing"),
+        ("cancel_deletion", Fault.LEFT, settling, "after_lost_visit", lambda first, *_: first, "is missing"),
     ],
 )
 async def test_a_service_that_is_broken_by_a_fault_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, *, schedule: str, owner: Any, name: str, instead: Callable[..., Any], told: str
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    flow: str,
+    fault: Fault,
+    owner: Any,
+    name: str,
+    instead: Callable[..., Any],
+    told: str,
 ) -> None:
     """A service that does wrong only after a fault fails the crash points as well."""
-    assert not (await run(Schedule.parse(schedule))).problems
+    assert not await told_of(flow, fault)
     monkeypatch.setattr(owner, name, instead)
-    assert told in "; ".join((await run(Schedule.parse(schedule))).problems)
+    assert told in await told_of(flow, fault)
 
 
 async def test_a_lease_that_is_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """An operation that fails only because nobody came back to it in time has not ended well."""
-    schedule = Schedule.parse("create 7:after once")
-    assert not (await run(schedule)).problems
     for owner in (visits, leasing, registry):
         monkeypatch.setattr(owner, "LEASE", timedelta(minutes=70))
-    found = "; ".join((await run(schedule)).problems)
+    found = await told_of("create", Fault.AFTER)
     assert "for an untrue cause, OperationTimedOut" in found
     assert "for too long" in found
 

@@ -10,10 +10,7 @@ from registry_api.domain import visits
 from registry_api.service import leasing, reconcile
 from registry_api.service.leasing import KeptLease
 from tests.simulation.faults import Fault
-from tests.simulation.mutants import plant
-from tests.simulation.schedules import Schedule, run
-
-BOUNDARIES = 10  # of the first visit
+from tests.simulation.mutants import plant, told_of
 
 
 @pytest.fixture(autouse=True)
@@ -24,39 +21,19 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-async def noticed(fault: Fault) -> str:
-    """Return everything that is told of a creation with such a fault, at each of the first boundaries."""
-    schedules = [Schedule("create", ((ordinal, fault),)) for ordinal in range(1, BOUNDARIES + 1)]
-    return "; ".join([problem for schedule in schedules for problem in (await run(schedule)).problems])
-
-
 OTHER = "current.registry.fence != begun.registry.fence"
-WAITED_FOR = "registry.visit.token in {message.visit, message.follows}"
+DUE = "registry.visit.token in {message.visit, message.follows}"
 
 
 @pytest.mark.parametrize(
     ("fault", "owner", "name", "old", "new", "told"),
     [
-        (
-            Fault.PAUSED,
-            reconcile,
-            "_end",
-            "current.registry.fence != begun.registry.fence",
-            "False",
-            "does not hold it",
-        ),
+        (Fault.PAUSED, reconcile, "_end", OTHER, "False", "does not hold it"),
         (Fault.AFTER, reconcile, "_postponement", "lease.is_held(now)", "False", "takes a lease that is held"),
         (Fault.PAUSED, leasing, "_renew", "stored.registry.fence != begun.fence", "False", "does not hold it"),
         (Fault.PAUSED, KeptLease, "is_held", "self.clock.now() < self.until", "True", "does not hold the lease"),
         (Fault.PAUSED, visits, "begin_visit", "registry.lease.epoch + 1", "registry.lease.epoch", "does not hold it"),
-        (
-            Fault.LOST,
-            reconcile,
-            "_is_due",
-            "registry.visit.token in {message.visit, message.follows}",
-            "True",
-            "unasked",
-        ),
+        (Fault.LOST, reconcile, "_is_due", DUE, "True", "unasked"),
     ],
 )
 async def test_a_service_without_fences_is_noticed(
@@ -65,6 +42,6 @@ async def test_a_service_without_fences_is_noticed(
     """Who takes a lease that is held, acts without one, ends the visit of another or comes unasked is told."""
     if name == "_renew":
         monkeypatch.setattr(leasing, "_RENEW_AFTER_SECONDS", 0)
-    assert not await noticed(fault)
+    assert not await told_of("create", fault)
     plant(monkeypatch, owner, name, old, new)
-    assert told in await noticed(fault)
+    assert told in await told_of("create", fault)

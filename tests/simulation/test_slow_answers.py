@@ -36,7 +36,7 @@ def interrupt(world: Scenario, where: str, interruptions: list[Interruption]) ->
         return await (interruptions.pop(0)(call, perform) if is_met else perform())
 
     world.ports.store._rows = guard(world.rows, "rows", hook)  # type: ignore[attr-defined]
-    world.backend = guard(world.backend, "backend", hook)
+    world.backend = guard(world.cloud, "backend", world.licensed(hook))
 
 
 async def put(world: Scenario, *regions: str) -> None:

@@ -1,13 +1,14 @@
 """A control plane whose every effect passes a hook, and what is noticed about it while it runs."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.operation import Operation
+from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.service import delivering, reconcile
 from registry_api.service.ports import (
@@ -19,16 +20,14 @@ from registry_api.service.ports import (
     DeliveryError,
     Message,
     Notice,
-    NoticeQueue,
     Ports,
     StorageUnavailable,
-    WorkQueue,
 )
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.rows import Rows
 from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
-from tests.simulation.boundaries import Call, Hook, Perform, guard
+from tests.simulation.boundaries import Call, Hook, Perform, guard, unguarded
 from tests.simulation.cloud import Cloud, unreachable
 from tests.simulation.host import Host, HostQueue
 from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
@@ -36,22 +35,23 @@ from tests.simulation.leases import Leases
 from tests.simulation.processes import running
 from tests.simulation.rules import broken_rules
 
-ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER = "rows", "queue", "poison", "backend", "notices", "courier"
-PORTS: dict[str, type] = {
-    ROWS: Rows,
-    QUEUE: WorkQueue,
-    POISON: WorkQueue,
-    BACKEND: Backend,
-    NOTICES: NoticeQueue,
-    COURIER: Courier,
-}
-"""What has effects, by the name that a call of it shows."""
+ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER, ROLES = (
+    "rows",
+    "queue",
+    "poison",
+    "backend",
+    "notices",
+    "courier",
+    "roles",
+)
 
 
 def not_answering(call: Call) -> Exception:
     """Return what a caller gets that does not know whether its call took effect."""
     if call.port == COURIER:
         return DeliveryError(DeliveryFailure(cause="It does not answer."))
+    if call.port == ROLES:
+        return refuse(Code.AUTHORIZATION_UNAVAILABLE, str(call))
     return unreachable("?") if call.port == BACKEND else StorageUnavailable(str(call))
 
 
@@ -76,9 +76,9 @@ class World:
         queue, poison = HostQueue(clock, late), HostQueue(clock, late)
         self.queue, self.poison = guard(queue, QUEUE, hook), guard(poison, POISON, hook)
         self.leases = Leases(self.journal)
-        self.backend: Backend = guard(self.cloud, BACKEND, self._licensed(hook))
+        self.backend: Backend = guard(self.cloud, BACKEND, self.licensed(hook))
         self.rows: Rows = guard(rows, ROWS, hook)
-        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), Owners())
+        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), guard(Owners(), ROLES, hook))
         self.truth = JournaledStore(rows)  # the same rows, which always answer
         self.outbox = RegistryOutbox(rows)  # the same
         notices, lost_notices = HostQueue(clock, late), HostQueue(clock, late)
@@ -95,6 +95,13 @@ class World:
         subscribers = [subscriber(f"of-{tenant}", tenant) for tenant in tenants]
         audience = Audience(subscribers, RegistryOutbox(self.rows), self.notices)
         self.ports = replace(self.ports, audience=audience)
+
+    def unguarded(self) -> list[str]:
+        """Return the names of all ports that do not pass the hook."""
+        outside = {"backend": self.backend, POISON: self.poison, NOTICES: self.poison_notices, "courier": self.courier}
+        found = [*unguarded(self.ports, "ports"), *(f for name, port in outside.items() for f in unguarded(port, name))]
+        missing = [field.name for field in fields(self.ports) if getattr(self.ports, field.name) is None]
+        return found + [f"ports.{name} is not there" for name in missing]
 
     async def notify(self, notice: Notice) -> None:
         """Do what the function of the notices does with one."""
@@ -158,7 +165,7 @@ class World:
         """Tell whether a registry's message may fail too often."""
         return key in self.poisoned
 
-    def _licensed(self, hook: Hook) -> Hook:
+    def licensed(self, hook: Hook) -> Hook:
         """Return a hook that notices who changes the cloud without holding the lease."""
 
         async def licensed(call: Call, perform: Perform) -> Any:
