@@ -3,7 +3,7 @@
 import inspect
 import textwrap
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,20 +12,19 @@ from tests.simulation.schedules import Schedule, run
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, old: str, new: str) -> None:
-    """Put a function or method in the place of another whose source differs in one piece.
+    """Change one piece of a function, method or property, wherever it is already known.
 
     Raises:
         ValueError: If the piece is not there, or not only once.
     """
-    function = inspect.getattr_static(owner, name)
-    is_property = isinstance(function, property)
-    inner: FunctionType = function.fget if is_property else function
-    source = textwrap.dedent(inspect.getsource(inner))
+    found = inspect.getattr_static(owner, name)
+    function = cast("FunctionType", found.fget if isinstance(found, property) else found)
+    source = textwrap.dedent(inspect.getsource(function)).removeprefix("@property\n")
     if source.count(old) != 1:
         raise ValueError(f"'{old}' is {source.count(old)} times in '{name}'.")
-    made: dict[str, Any] = {}
-    exec(compile(source.replace(old, new), f"<fault in {name}>", "exec"), inner.__globals__, made)  # noqa: S102 - our own source
-    monkeypatch.setattr(owner, name, made[name])
+    made: dict[str, FunctionType] = {}
+    exec(compile(source.replace(old, new), function.__code__.co_filename, "exec"), function.__globals__, made)  # noqa: S102
+    monkeypatch.setattr(function, "__code__", made[name].__code__)
 
 
 async def told_of(flow: str, fault: Fault) -> str:

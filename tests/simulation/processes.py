@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from registry_api.domain.events import Origin
+from registry_api.domain.registry import Caller
 
 
 class Died(BaseException):
@@ -13,9 +16,14 @@ class Died(BaseException):
 
 @dataclass(eq=False, slots=True)
 class Process:
-    """A request handler or a visit of a worker."""
+    """A request handler or a visit of a worker.
+
+    `caller` is who asks, None for the service itself, and `cancels` the operations that it asks to cancel.
+    """
 
     name: str
+    caller: Caller | None = None
+    cancels: set[str] = field(default_factory=set)
     is_alive: bool = True
     is_awake: bool = True
 
@@ -61,10 +69,15 @@ def running() -> Process:
     return _running.get()
 
 
+def origin() -> Origin:
+    """Return where a request comes from whose handler runs."""
+    return Origin(request_id=running().name, address="192.0.2.1")
+
+
 @contextmanager
-def process(name: str) -> Iterator[Process]:
+def process(name: str, caller: Caller | None = None) -> Iterator[Process]:
     """Run what is inside, and the tasks that it starts, as a process."""
-    new = Process(name)
+    new = Process(name, caller)
     token = _running.set(new)
     try:
         yield new

@@ -12,18 +12,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registry_api.domain.operation import DEADLINE, Operation
+from registry_api.domain.operation import DEADLINE, Operation, OperationKind
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
-from registry_api.service.accepting import Outcome
+from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message, Notice, StorageUnavailable
-from tests.service.world import ManualClock
+from tests.service.world import ADA, SCOPE, ManualClock
 from tests.simulation.boundaries import Perform
 from tests.simulation.cloud import SETTLING_TIME
 from tests.simulation.faults import Fault, Plan
 from tests.simulation.host import HIDDEN, Content
-from tests.simulation.processes import Died, process
+from tests.simulation.processes import Died, origin, process
 from tests.simulation.settled import problems
 from tests.simulation.told import interleaved
 from tests.simulation.world import World, differences
@@ -36,6 +36,11 @@ PATIENCE = timedelta(hours=2)  # until nobody is told anything any more
 LATE_BY = SETTLING_TIME - timedelta(seconds=1)
 _LATE = (timedelta(0), timedelta(seconds=45), timedelta(seconds=3))
 _REPETITIONS = 5
+
+
+def intent() -> Intent:
+    """Return what a request says of itself."""
+    return Intent(ADA, SCOPE, origin=origin())
 
 
 class Delivery(StrEnum):
@@ -103,7 +108,7 @@ class Scenario(World):
         """Let a client make a request, again when it gets no answer and this is such a client; None without one."""
         for _ in range(_REPETITIONS if self.variant.repeats else 1):
             try:
-                with process(f"request {next(self._numbers)}"):
+                with process(f"request {next(self._numbers)}", ADA):
                     answer = await request()
             except (Died, StorageUnavailable):
                 continue
@@ -249,9 +254,15 @@ class Scenario(World):
         return _LATE[next(self._sent) % len(_LATE)] if is_late else timedelta(0)
 
     def _note(self, answer: object) -> None:
+        self.note_told(answer)
         if isinstance(answer, Outcome):
+            is_new = answer.changed and answer.registry.operation.kind is OperationKind.CREATE
+            if answer.created != is_new:
+                self.violations.append(f"an answer says that a registry is new: {answer.created}")
             answer = answer.registry
         if isinstance(answer, Registry):
+            was_so = answer in [entry.after for entry in self.journal.entries(answer.key)]
+            self.violations += [] if was_so else ["an answer tells of a registry that never was so"]
             answer = answer.operation
         if isinstance(answer, Operation):
             self._answered.append(answer.id)

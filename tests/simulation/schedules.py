@@ -7,12 +7,10 @@ from itertools import product
 
 from registry_api.domain.registry import ProvisioningState
 from registry_api.service import registries
-from registry_api.service.accepting import Intent
-from tests.service.world import ADA, SCOPE
 from tests.simulation.boundaries import Call
 from tests.simulation.faults import Fault, faults_of
 from tests.simulation.flows import FLOWS
-from tests.simulation.scenario import Delivery, Scenario, Variant
+from tests.simulation.scenario import Delivery, Scenario, Variant, intent
 
 VARIANTS = tuple(Variant(delivery, repeats) for repeats, delivery in product((False, True), Delivery))
 PLAIN = Variant()
@@ -106,7 +104,7 @@ async def _heal(world: Scenario) -> Sequence[str]:
         if (registry := world.journal.latest(key)) and (registry.state in _HURT or world.was_meddled_with(registry))
     ]
     for registry in hurt:
-        await world.ask(lambda name=registry.spec.name: registries.retry(name, Intent(ADA, SCOPE), ports=world.ports))  # type: ignore[misc]
+        await world.ask(lambda name=registry.spec.name: registries.retry(name, intent(), ports=world.ports))  # type: ignore[misc]
     await world.settle()
     left = [
         f"'{key.name}' is {registry.state} after it was tried again"

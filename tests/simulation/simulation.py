@@ -17,7 +17,7 @@ from tests.simulation.clients import Client
 from tests.simulation.host import Host
 from tests.simulation.loop import JumpingClock, run
 from tests.simulation.model import Model
-from tests.simulation.processes import Died, process
+from tests.simulation.processes import Died, origin, process
 from tests.simulation.settled import problems
 from tests.simulation.weather import Weather
 from tests.simulation.world import World
@@ -209,8 +209,9 @@ class _Simulation:
         """Look at every registry again now that nothing fails, and return what is wrong then."""
         stored = [registry for key in self._world.journal.keys if (registry := self._world.journal.latest(key))]
         for registry in stored:
-            intent = Intent(Caller(tenant=registry.tenant, name="healer"), SCOPE)
-            with process("request healer"):
+            healer = Caller(tenant=registry.tenant, name="healer")
+            with process("request healer", healer):
+                intent = Intent(healer, SCOPE, origin=origin())
                 await registries.retry(registry.spec.name, intent, ports=self._world.ports)
         await self._rest()
         found = [

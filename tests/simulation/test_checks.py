@@ -13,21 +13,22 @@ from registry_api.domain.delivery import Cursor
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.registry import Caller, Lease, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.visits import Findings
 from registry_api.service import accepting, announcing, delivering, leasing, reconcile, registries, resync, work
-from registry_api.service.accepting import Intent, Outcome
-from tests.service.world import ADA, SCOPE, document
+from registry_api.service.accepting import Outcome
+from tests.service.world import document
 from tests.simulation.faults import Fault
 from tests.simulation.flows import FLOWS
 from tests.simulation.model import Answer, Model, Request, View
 from tests.simulation.mutants import told_of
 from tests.simulation.processes import Process
 from tests.simulation.rules import broken_rules
-from tests.simulation.scenario import Scenario, Variant
+from tests.simulation.scenario import Scenario, Variant, intent
 from tests.simulation.schedules import Schedule, run
 
 DEMO = RegistryKey("tenant", "demo1")
+BOB = Caller(tenant="tenant", name="bob")
 EARLIER, NOW = Process("earlier"), Process("now")
 
 
@@ -83,6 +84,7 @@ _end_visit, _update = visits.end_visit, lifecycle.update
         ("poison", reconcile, "give_up", _say_nothing, "is stuck at"),
         ("lost_queue", resync, "_tend", _say_nothing, "something is still to be done"),
         ("drift", resync, "_check", _say_nothing, "is not repaired"),
+        ("fail", visits, "fail", lambda first, _, now: lifecycle.cancel(first, BOB, now), "nobody asked for it"),
         ("told", announcing, "addressed", lambda events, *_: events, "was not told of"),
         ("told_again", delivery, "fail", _skip, "was not told of"),
         ("told_after_a_loss", delivering, "remind", _say_nothing, "something is yet to be told"),
@@ -159,7 +161,7 @@ async def _world() -> tuple[Scenario, Model]:
     world = Scenario({}, Variant())
     for text in ("a", "b", "c"):
         draft = document("eastus", description=text)
-        await world.ask(lambda draft=draft: registries.put(draft, Intent(ADA, SCOPE), ports=world.ports))  # type: ignore[misc]
+        await world.ask(lambda draft=draft: registries.put(draft, intent(), ports=world.ports))  # type: ignore[misc]
     return world, Model(world.journal)
 
 
@@ -216,7 +218,12 @@ async def test_an_idempotency_key_that_creates_twice_is_noticed() -> None:
     other = registry.model_copy(update={"incarnation": "another"})
     assert not model.judge(once, 3, EARLIER, Answer(Outcome(registry, created=True, changed=True)))
     (told,) = model.judge(once, 3, NOW, Answer(Outcome(other, created=True, changed=True)))
-    assert "has made 2 registries" in told
+    assert "has made another registry" in told
+    later = registry.model_copy(update={"generation": 77})
+    (told,) = model.judge(once, 3, NOW, Answer(Outcome(later, created=True, changed=True)))
+    assert "is told otherwise than the first time" in told
+    (told,) = model.judge(once, 3, NOW, Answer(Outcome(registry, created=False, changed=True)))
+    assert "that it has created a registry" in told
 
 
 async def test_a_list_that_never_was_is_noticed() -> None:

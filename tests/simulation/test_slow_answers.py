@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from registry_api.service import registries
-from registry_api.service.accepting import Intent
 from registry_api.service.ports import StorageUnavailable
-from tests.service.world import ADA, SCOPE, document
+from tests.service.world import document
 from tests.simulation.boundaries import Call, Perform, guard
 from tests.simulation.cloud import unreachable
 from tests.simulation.processes import running
-from tests.simulation.scenario import Scenario, Variant
+from tests.simulation.scenario import Scenario, Variant, intent
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ def interrupt(world: Scenario, where: str, interruptions: list[Interruption]) ->
 async def put(world: Scenario, *regions: str) -> None:
     """Ask for the registry with these regions."""
     wanted = document(*regions)
-    await world.ask(lambda: registries.put(wanted, Intent(ADA, SCOPE), ports=world.ports))
+    await world.ask(lambda: registries.put(wanted, intent(), ports=world.ports))
 
 
 async def test_a_slow_commit_strands_no_registry() -> None:
@@ -73,7 +72,7 @@ async def test_a_lease_that_is_answered_late_is_no_licence_to_work() -> None:
     async def slow(call: Call, perform: Perform) -> Any:
         answer = await perform()
         world.clock.advance(5)
-        await world.ask(lambda: registries.delete("Demo1", Intent(ADA, SCOPE), ports=world.ports))
+        await world.ask(lambda: registries.delete("Demo1", intent(), ports=world.ports))
         world.clock.advance(35)
         while world.due is not None and world.due <= world.clock.now():
             await world.work()
@@ -98,7 +97,7 @@ async def test_what_is_made_after_its_end_was_asked_for_is_removed(seconds: int)
 
     interrupt(world, "backend.start", [late])
     await world.work()
-    await world.ask(lambda: registries.delete("Demo1", Intent(ADA, SCOPE), ports=world.ports))
+    await world.ask(lambda: registries.delete("Demo1", intent(), ports=world.ports))
     await world.settle()
 
     assert not await world.problems()

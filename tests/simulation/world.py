@@ -7,10 +7,12 @@ from functools import lru_cache, partial
 from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure
+from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.service import delivering, reconcile
+from registry_api.service.accepting import Outcome
 from registry_api.service.ports import (
     Audience,
     Backend,
@@ -24,6 +26,7 @@ from registry_api.service.ports import (
     StorageUnavailable,
 )
 from registry_api.storage.outbox import RegistryOutbox
+from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import Rows
 from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
@@ -33,6 +36,7 @@ from tests.simulation.host import Host, HostQueue
 from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
 from tests.simulation.leases import Leases
 from tests.simulation.processes import running
+from tests.simulation.records import broken_records
 from tests.simulation.rules import broken_rules
 
 ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER, ROLES = (
@@ -67,6 +71,7 @@ class World:
     def __init__(self, clock: Clock, hook: Hook, late: Callable[[], timedelta] = timedelta) -> None:
         self.clock = clock
         self.violations: list[str] = []
+        self.told: dict[str, Operation] = {}  # the ends of operations that clients were told
         self.jumps: list[datetime] = []  # of the clock
         self.has_net = False  # whether the resync timer runs, which brings what no message does
         self.is_broken = False  # every visit fails before it has done anything
@@ -157,6 +162,18 @@ class World:
         """Tell whether somebody from outside changed the cloud since a registry was asked for last."""
         return self.cloud.meddled_at is not None and self.cloud.meddled_at >= registry.operation.start_time
 
+    def note_told(self, answer: object) -> None:
+        """Note the end of an operation that an answer tells."""
+        told = answer.registry if isinstance(answer, Outcome) else answer
+        operation = told.operation if isinstance(told, Registry) else told
+        if isinstance(operation, Operation) and operation.is_terminal:
+            self.told[operation.id] = operation
+
+    def is_forgotten(self, record: Event | Operation) -> bool:
+        """Tell whether a record may be gone because it was kept for long enough."""
+        since, kept = (record.time, KEEP_EVENTS) if isinstance(record, Event) else (record.start_time, KEEP_OPERATIONS)
+        return self.clock.now() - since >= kept
+
     def may_time_out(self, operation: Operation) -> bool:
         """Tell whether an operation may take an hour: the net sees to it that it does not, unless the clock jumps."""
         return not self.has_net or any(jump >= operation.start_time for jump in self.jumps)
@@ -187,7 +204,8 @@ class World:
 
     def _notice(self, entry: Entry) -> None:
         name = entry.commit.key.name
-        told = map(partial("'{}': {}".format, name), [*broken_rules(entry), *self.leases.broken_rules(entry)])
+        rules = [*broken_rules(entry), *broken_records(entry), *self.leases.broken_rules(entry)]
+        told = map(partial("'{}': {}".format, name), rules)
         self.violations += [*told, *self._clouded(entry), *self.stranded()]
 
     def _clouded(self, entry: Entry) -> list[str]:
