@@ -154,6 +154,7 @@ class Registry(BaseModel):
     system_data: SystemData
     visit: Visit
     lease: Lease = Lease()
+    leased_for: int = 0  # the serial of the request for which the lease was taken last
     events: int = 0  # that happened so far
     checked_at: datetime | None = None  # when the cloud was last found, or made, as it should be
 

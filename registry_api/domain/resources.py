@@ -106,6 +106,8 @@ class Resource(BaseModel):
     state: ResourceState = ResourceState.PENDING
     failure: Failure | None = None
     rests_until: datetime | None = None  # the cloud wants to be left alone about it, whoever asks
+    may_appear_until: datetime | None = None  # by a call that makes it and whose outcome nobody knows
+    may_vanish_until: datetime | None = None  # by one that removes it
     details: dict[str, str] = {}  # what the backend tells of it: id, endpoint, container
 
     @property
@@ -191,8 +193,9 @@ def rename(resources: Sequence[Resource], taken: Collection[ResourceKey], identi
             renamed[resource.key] = {"name": name_of(identity, resource.key, attempt), "attempt": attempt}
     home = next((update for key, update in renamed.items() if key.kind is Kind.CONTAINER_REGISTRY), {})
     return tuple(
-        resource.model_copy(update=renamed.get(resource.key, home if resource.kind is Kind.REPLICA else {}))
+        resource.model_copy(update={**update, "may_appear_until": None, "may_vanish_until": None} if update else {})
         for resource in resources
+        for update in [renamed.get(resource.key, home if resource.kind is Kind.REPLICA else {})]
     )
 
 

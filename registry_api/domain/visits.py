@@ -10,6 +10,7 @@ from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import FALSE, LEASE, Lease, ProvisioningState, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey, ResourceState, rename
+from registry_api.domain.settling import Doubt, doubted
 from registry_api.domain.status import with_ready, with_steps
 
 FIRST_VISIT_DELAY = timedelta(seconds=1)
@@ -62,6 +63,7 @@ def begin_visit(registry: Registry, visit: Visit, now: datetime) -> Registry:
             "operation": registry.operation.model_copy(update={"status": OperationStatus.RUNNING}),
             "visit": visit,
             "lease": Lease(epoch=registry.lease.epoch + 1, expires=now + LEASE),
+            "leased_for": registry.serial,
         }
     )
 
@@ -85,6 +87,7 @@ class Findings:
     observed: Mapping[ResourceKey, Observation]
     remaining: Sequence[Action]
     failures: Mapping[ResourceKey, Failure] = field(default_factory=dict)
+    doubts: Mapping[ResourceKey, Doubt] = field(default_factory=dict)  # calls whose outcome nobody knows
 
 
 def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry | None:
@@ -147,16 +150,16 @@ def _found(registry: Registry, findings: Findings, now: datetime, *, is_same: bo
         met = findings.failures.get(resource.key)
         failure = _judged(resource, met) if is_same else None
         rest = met.retry_after if met and met.retry_after else seen.rest
-        result.append(
-            resource.model_copy(
-                update={
-                    "state": _state(seen.presence, failure, actions.get(resource.key), is_wanted=is_wanted),
-                    "failure": failure,
-                    "rests_until": now + min(rest, _LONGEST_REST) if rest else None,
-                    "details": dict(seen.details) or resource.details,
-                }
-            )
+        found = resource.model_copy(
+            update={
+                "state": _state(seen.presence, failure, actions.get(resource.key), is_wanted=is_wanted),
+                "failure": failure,
+                "rests_until": now + min(rest, _LONGEST_REST) if rest else None,
+                "details": dict(seen.details) or resource.details,
+            }
         )
+        doubt = findings.doubts.get(resource.key)
+        result.append(found if doubt is None else doubted(found, doubt))
     return tuple(result)
 
 

@@ -24,6 +24,9 @@ COOL_DOWN = timedelta(seconds=25)
 _ABSENT = Observation(Presence.ABSENT)
 
 
+_SETTLING_TIME = timedelta(minutes=2)  # an assumption: Azure ends a request, though not what it began, in that time
+
+
 class AzureBackend:
     """Registries on Azure.
 
@@ -36,6 +39,11 @@ class AzureBackend:
         self._manager = manager
         self._clock = clock
         self._left_at: dict[str, datetime] = {}  # when replicas were last seen, or asked, to leave
+
+    @property
+    def settling_time(self) -> timedelta:
+        """Return for how long a call may take effect yet after its caller has died, or was told that it failed."""
+        return _SETTLING_TIME
 
     async def observe(self, registry: Registry, resource: Resource) -> Observation:
         """Tell what there is of a resource.

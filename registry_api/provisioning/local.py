@@ -11,6 +11,7 @@ within 40 seconds, which is time enough for some hundred megabytes.
 
 import json
 from collections.abc import Collection
+from datetime import timedelta
 from urllib.parse import quote
 
 from azure.core.credentials import AzureNamedKeyCredential
@@ -31,6 +32,7 @@ from registry_api.provisioning.containers import (
 from registry_api.provisioning.replication import is_copy, replicate, summary
 
 _ABSENT = Observation(Presence.ABSENT)
+_SETTLING_TIME = timedelta(seconds=5)  # what a call has sent, Azurite does at once
 _RETRIES = 2  # at once: they mend connections that were idle too long, the rest is for the next visit
 
 
@@ -48,6 +50,11 @@ class LocalBackend:
         self._endpoint = endpoint.rstrip("/")
         self._key = key
         self._clients: dict[str, BlobServiceClient] = {}
+
+    @property
+    def settling_time(self) -> timedelta:
+        """Return for how long a call may take effect yet after its caller has died, or was told that it failed."""
+        return _SETTLING_TIME
 
     async def observe(self, registry: Registry, resource: Resource) -> Observation:
         """Tell what there is of a resource.

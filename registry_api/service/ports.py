@@ -388,6 +388,10 @@ class BackendError(Exception):
 class Backend(Protocol):
     """The cloud, or what stands in for it. Nothing here waits for long-running work."""
 
+    @property
+    def settling_time(self) -> timedelta:
+        """Return for how long a call may take effect yet after its caller has died, or was told that it failed."""
+
     async def observe(self, registry: Registry, resource: Resource) -> Observation:
         """Tell what there is of a resource.
 
@@ -396,10 +400,11 @@ class Backend(Protocol):
         """
 
     async def start(self, registry: Registry, action: Action) -> None:
-        """Start one action; doing it again does no harm.
+        """Start one action; doing it again does no harm. What was started is seen from then on.
 
         Raises:
-            BackendError: If it could not be started.
+            BackendError: If it could not be started. After a transient failure it may yet be, within the settling
+                time; after any other it is not.
         """
 
 

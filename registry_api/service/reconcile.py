@@ -11,10 +11,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from registry_api.domain import lifecycle, visits
+from registry_api.domain import lifecycle, settling, visits
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Registry, Visit, service_of
+from registry_api.domain.registry import Registry, service_of
 from registry_api.domain.visits import Findings
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
@@ -78,7 +78,8 @@ async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
         following = visits.following_visit(stored.registry, _next_token(stored.registry, message, ports), now)
         await announce(ports.queue, stored.registry, now, following=following)
         try:
-            begun = await _take_lease(stored, following, now, ports)
+            known = settling.after_lost_visit(stored.registry, backend.settling_time, now)
+            begun = await _take_lease(stored, visits.begin_visit(known, following, now), now, ports)
             if begun is not None:
                 with about(**_facts_of(begun.registry), late_seconds=_late(stored.registry, now)):
                     findings = await under_lease(begun, partial(work, begun.registry, backend, ports.clock), ports)
@@ -163,9 +164,9 @@ def _commit_of(stored: Stored, registry: Registry | None, now: datetime) -> Comm
     return commit_of(stored, registry, service_of(stored.registry.tenant), now)
 
 
-async def _take_lease(stored: Stored, following: Visit, now: datetime, ports: Ports) -> Stored | None:
-    """Return the registry with its lease taken, None when somebody else was faster."""
-    commit = _commit_of(stored, visits.begin_visit(stored.registry, following, now), now)
+async def _take_lease(stored: Stored, begun: Registry, now: datetime, ports: Ports) -> Stored | None:
+    """Return the registry as it is stored with its lease taken, None when somebody else was faster."""
+    commit = _commit_of(stored, begun, now)
     try:
         version = await announcing.commit(commit, ports)
     except Conflict:

@@ -23,7 +23,6 @@ ROWS_PER_PAGE = 100
 NET_PAGES = 5
 NET_TIME = timedelta(seconds=10)  # after which a tick tends no further registry
 CHECKING_TIME = timedelta(seconds=5)  # after which it begins no further look at the cloud
-_TICK_SECONDS = 15
 _GRACE = timedelta(minutes=2)  # for the visit that ends an overdue operation better, because it knows more
 
 _log = logging.getLogger(__name__)
@@ -40,12 +39,11 @@ async def tick(*, ports: Ports, backend: Backend) -> None:
     progress = await ports.store.read_progress()
     ends = ports.clock.now() + NET_TIME
     for _ in range(NET_PAGES):
-        following = await _next_page(progress.net, partial(_tend, ports=ports), ends, ports)
+        following = await _next_page(progress.net, partial(_tend, ports=ports), NET_TIME, ports)
         progress = await _keep(progress, progress.model_copy(update={"net": following}), ports)
         if following is None or ports.clock.now() >= ends:
             break
-    ends = ports.clock.now() + CHECKING_TIME
-    checks = await _next_page(progress.checks, partial(_check, ports=ports, backend=backend), ends, ports)
+    checks = await _next_page(progress.checks, partial(_check, ports=ports, backend=backend), CHECKING_TIME, ports)
     progress = await _keep(progress, progress.model_copy(update={"checks": checks}), ports)
     outstanding = await delivering.remind(progress.outstanding, ROWS_PER_PAGE, ports=ports)
     progress = await _keep(progress, progress.model_copy(update={"outstanding": outstanding}), ports)
@@ -59,26 +57,26 @@ async def _keep(before: Progress, after: Progress, ports: Ports) -> Progress:
     return after
 
 
-async def _next_page(continuation: str | None, task: _Task, ends: datetime, ports: Ports) -> str | None:
-    """Do a task for the registries of a page while there is time; return where the next page begins.
+async def _next_page(continuation: str | None, task: _Task, time: timedelta, ports: Ports) -> str | None:
+    """Do a task for a page of registries, or for as many of them as there is time for; return where to go on.
 
-    One is always done. Those for which there is no time have it in the next round: each page begins elsewhere then, so
-    that none that takes long keeps the same ones waiting for ever.
+    It is done for one at least, and what fails is done again in the next walk: so every tick comes further.
     """
     try:
         page = await ports.store.walk(ROWS_PER_PAGE, continuation)
     except ValueError:  # an older version of the app noted it
-        page = await ports.store.walk(ROWS_PER_PAGE, None)
-    first = int(ports.clock.now().timestamp() // _TICK_SECONDS) % max(len(page.items), 1)
-    for number, stored in enumerate([*page.items[first:], *page.items[:first]]):
+        continuation = None
+        page = await ports.store.walk(ROWS_PER_PAGE, continuation)
+    ends = ports.clock.now() + time
+    for done, stored in enumerate(page.items):
         now = ports.clock.now()
-        if number and now >= ends:
-            break
+        if done and now >= ends:
+            return (await ports.store.walk(done, continuation)).continuation
         try:
             await task(stored, now)
         except Conflict:
             continue  # somebody is at it
-        except StorageUnavailable:  # perhaps of this one's partition alone
+        except StorageUnavailable:
             _log.warning("'%s' cannot be tended now.", stored.registry.spec.name, exc_info=True)
         except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
             _log.exception("'%s' cannot be tended.", stored.registry.spec.name)

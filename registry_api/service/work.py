@@ -15,6 +15,7 @@ from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, ResourceKey
+from registry_api.domain.settling import Doubt, settled
 from registry_api.domain.visits import Findings
 from registry_api.service.leasing import KeptLease
 from registry_api.service.ports import Backend, BackendError, Clock
@@ -61,6 +62,7 @@ class _Work:
             if resource.failure is not None and resource.failure.final
         }
         started: set[tuple[Verb, ResourceKey]] = set()
+        doubts: dict[ResourceKey, Doubt] = {}
         while True:
             observed, unseen = await self._look()
             remaining = self._plan(observed)
@@ -74,9 +76,14 @@ class _Work:
             if not new or self.clock.now() >= starts_until:
                 left = {action.resource.key: known.get(action.resource.key) for action in remaining}
                 told = {key: failure for key, failure in left.items() if failure is not None}
-                return Findings(registry.serial, observed, remaining, told)
+                return Findings(registry.serial, observed, remaining, told, doubts)
             started |= new
-            failures |= await self._start([action for key, action in to_start.items() if key in new])
+            failed = await self._start([action for key, action in to_start.items() if key in new])
+            until = self.clock.now() + self.backend.settling_time
+            for verb, key in new:
+                if key in failed and _may_yet_happen(failed[key]):
+                    doubts[key] = Doubt(verb, until)
+            failures |= failed
 
     async def found(self) -> Findings:
         observed, unseen = await self._look()
@@ -96,9 +103,10 @@ class _Work:
             if not resource.is_resting(now)
         )
         unseen, seen = {}, {}
+        resources = {resource.key: resource for resource in self.registry.resources}
         for key, answer in answers.items():
             if not isinstance(answer, Failure):
-                seen[key] = answer
+                seen[key] = settled(resources[key], answer, now, is_wanted=key in self.registry.wanted)
             elif answer.kind is FailureKind.NAME_TAKEN and key not in self.registry.wanted:
                 seen[key] = Observation(Presence.ABSENT)  # what is there is not ours to remove
             else:
@@ -141,3 +149,8 @@ class _Work:
             except Exception:  # noqa: BLE001 - the deadline has to hold whatever a backend does
                 _log.exception("The backend failed in a way that nobody foresaw.")
                 return _UNFORESEEN
+
+
+def _may_yet_happen(failure: Failure) -> bool:
+    """Tell whether what failed so may have been started nevertheless."""
+    return failure.kind is FailureKind.TRANSIENT and failure is not _NOT_REACHED

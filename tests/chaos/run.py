@@ -143,8 +143,8 @@ class _Round:
     client: Client
     subjects: Sequence[Subject]
 
-    async def storm(self) -> None:
-        """Let everything happen at once; return when the faults have stopped and all clients were answered."""
+    async def storm(self) -> datetime:
+        """Let everything happen at once until all clients were answered; return when the last fault was."""
         plan, chance, stack = self.plan, self.chance, self.stack
         calm, enough = asyncio.Event(), asyncio.Event()
         deadline = time.monotonic() + plan.killing
@@ -171,6 +171,7 @@ class _Round:
                 await calm.wait()
             enough.set()
             stack.weather.rate = 0.0
+            return datetime.now(UTC)
 
     async def recover(self, last_fault: datetime) -> None:
         """Wait until every registry is terminal, and note how long it took."""
@@ -229,8 +230,7 @@ class _Round:
 
 
 async def _round(this: _Round) -> None:
-    await this.storm()
-    last_fault = datetime.now(UTC)
+    last_fault = await this.storm()
     await this.recover(last_fault)
     found = await this.check(last_fault)
     if this.report.violations:

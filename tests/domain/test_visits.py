@@ -79,6 +79,7 @@ def test_a_visit_begins_with_lease_and_announcement() -> None:
 
     assert making.visit == following
     assert making.lease == Lease(epoch=1, expires=NOW + timedelta(seconds=30))
+    assert (making.leased_for, changing.leased_for) == (1, 2)
     assert (making.state, changing.state, begin_visit(making, following, NOW).state) == (
         "Creating",
         "Updating",

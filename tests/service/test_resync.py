@@ -198,7 +198,7 @@ async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Mo
 
 
 async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong with one registry, the walk goes on, and comes to it again."""
+    """Whatever goes wrong with one registry, the walk goes on, and what failed has its turn in the next one."""
     world = World()
     for number in range(3):
         await world.put("eastus", name=f"Demo{number}")

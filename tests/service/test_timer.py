@@ -8,8 +8,9 @@ from registry_api.domain.operation import DEADLINE
 from registry_api.domain.plan import Observation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Resource
+from registry_api.domain.visits import Findings
 from registry_api.service import resync
-from registry_api.service.ports import Message, Progress
+from registry_api.service.ports import Message, Page, Progress, StorageUnavailable, Stored
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import World
 
@@ -115,6 +116,36 @@ async def test_a_tick_that_has_no_more_time_goes_on_with_the_next(monkeypatch: p
     assert len(world.queue.messages()) == 2
     await world.tick()
     assert len(world.queue.messages()) == 3
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("slow"), ValueError("a bug"), None])
+async def test_every_tick_comes_further(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
+    """However long a page takes to be read, and a check that fails, the next tick looks at another registry."""
+    world = World()
+    for number in range(3):
+        await world.put("eastus", name=f"Demo{number}")
+    await world.settle()
+    world.clock.advance(3600)
+    walk = world.store.walk
+    looked: list[str] = []
+
+    async def slow_walk(limit: int, continuation: str | None) -> Page[Stored]:
+        world.clock.advance(20)
+        return await walk(limit, continuation)
+
+    async def slow_look(registry: Registry, *_: object) -> Findings:
+        looked.append(registry.spec.name)
+        world.clock.advance(20)
+        if error is not None:
+            raise error
+        return Findings(registry.serial, {}, ())
+
+    monkeypatch.setattr(world.store, "walk", slow_walk)
+    monkeypatch.setattr(resync, "look", slow_look)
+    for _ in range(3):
+        await world.tick()
+
+    assert looked == ["Demo0", "Demo1", "Demo2"]
 
 
 async def test_an_idle_tick_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

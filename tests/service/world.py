@@ -77,6 +77,7 @@ class MemoryBackend:
 
     def __init__(self, looks: int = 0) -> None:
         self.looks = looks
+        self.settling_time = timedelta(0)
         self.there: dict[tuple[str, str, str], Presence] = {}
         self.calls: list[tuple[Verb, str, str]] = []
         self.refuse: Callable[[Resource], BackendError | None] = lambda _: None

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.simulation.simulation import History, simulate
+from tests.simulation.simulation import CHANGES, RECOVERY_WITH_NET, History, simulate
 
 _SEEDS = 200
 _FIRST = 1
@@ -43,13 +43,14 @@ class _Total:
         self.seeds = 0
         self.failed = 0
         self._counts: Counter[str] = Counter()
-        self._rest = 0.0
+        self._rest = self._recovery = 0.0
         self._began = time.monotonic()
 
     def add(self, history: History) -> None:
         self.seeds += 1
         self._counts += Counter(history.counts)
         self._rest = max(self._rest, history.seconds_to_rest)
+        self._recovery = max(self._recovery, history.seconds_to_recover)
         if history.problems:
             self.failed += 1
             sys.stdout.write(f"{history.told}\n")
@@ -59,7 +60,9 @@ class _Total:
         return (
             f"{self.seeds} seeds, {self.failed} fail; {self._counts['requests']} requests, "
             f"{self._counts['calls']} calls, {faults} faults, {self._counts['deaths']} dead visits; "
-            f"at rest {self._rest:.0f} simulated seconds after the last fault at most; "
+            f"after the last fault, operations end within {self._recovery:.0f} simulated seconds where the net is "
+            f"({RECOVERY_WITH_NET:.0f} are allowed, and {CHANGES} changes of the cloud), "
+            f"and all is at rest after {self._rest:.0f}; "
             f"{time.monotonic() - self._began:.0f} s"
         )
 

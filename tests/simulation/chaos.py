@@ -4,16 +4,17 @@ import asyncio
 import hashlib
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Resource
-from registry_api.service.ports import BackendError
+from registry_api.service.ports import BackendError, Clock
 from tests.simulation.boundaries import Call, Perform
 from tests.simulation.cloud import refused, unreachable
-from tests.simulation.faults import Fault, suffer
+from tests.simulation.faults import Fault, faults_of, suffer
 from tests.simulation.processes import running
 from tests.simulation.weather import REGIONS, Weather
 from tests.simulation.world import BACKEND, NOTICES, POISON, QUEUE
@@ -22,6 +23,7 @@ REQUEST = "request"
 """How the names of processes begin that answer a client. The others are workers."""
 
 _SHOWN = 60
+_LATEST = 15.0  # seconds; with two jumps of the clock still within the settling time
 _QUICK = 0.2  # seconds
 _SLOW_REQUEST = 4.0  # seconds; two calls and a jump of the clock stay within the time in which a request commits
 _SLOW_WORK = 45.0  # seconds; longer than a lease
@@ -58,15 +60,18 @@ class Chaos:
         random: Chooses.
         weather: How often.
         trace: Where every call is written down.
+        clock: Tells when what is late takes effect.
     """
 
-    def __init__(self, random: Random, weather: Weather, trace: Trace) -> None:
+    def __init__(self, random: Random, weather: Weather, trace: Trace, clock: Clock) -> None:
         self.is_on = True
         self.requests = 0  # that are under way
         self.cloud_calls = 0  # the same
         self._random = random
         self._weather = weather
         self._trace = trace
+        self._clock = clock
+        self._late_calls: set[asyncio.Task[None]] = set()
         self._down: set[str] = set()
         self._forbidden: set[str] = set()
 
@@ -84,14 +89,14 @@ class Chaos:
     async def _make(self, call: Call, perform: Perform) -> Any:
         process = running()
         process.check()
-        fault = self._fault()
+        fault = self._fault(call)
         self._trace.counts["calls"] += 1
         told = f"{asyncio.get_running_loop().time():.3f} {process.name} {call} {fault or ''}"
         try:
             if self._is_doubled(call):
                 await perform()
                 told += " doubled"
-            answer = await suffer(fault, call, perform)
+            answer = await suffer(fault, call, perform, self)
         except BaseException as error:
             self._trace.add(f"{told} {type(error).__name__}")
             if isinstance(error, Exception):
@@ -126,11 +131,38 @@ class Chaos:
         self.is_on = False
         self._down, self._forbidden = set(), set()
 
-    def _fault(self) -> Fault | None:
-        if not self.is_on or self._random.random() >= self._weather.fault_rate:
+    def postpone(self, perform: Perform) -> None:
+        """Let a call take effect after a while."""
+        self.cloud_calls += 1
+        task = asyncio.create_task(self._make_late(perform, self._random.uniform(0, _LATEST)))
+        self._late_calls.add(task)
+        task.add_done_callback(self._late_calls.discard)
+
+    async def pause(self) -> None:
+        """Sleep for longer than a lease."""
+        await asyncio.sleep(_SLOW_WORK)
+
+    async def _make_late(self, perform: Perform, seconds: float) -> None:
+        """Let a call take effect after a while, also by a clock that jumps."""
+        due = self._clock.now() + timedelta(seconds=seconds)
+        try:
+            while self._clock.now() < due:  # noqa: ASYNC110 - a clock that jumps tells nobody
+                await asyncio.sleep(_QUICK)
+            with suppress(BackendError):
+                await perform()
+        finally:
+            self.cloud_calls -= 1
+
+    def _fault(self, call: Call) -> Fault | None:
+        if not self.is_on:
             return None
         is_death = self._random.random() < self._weather.death_share
-        fault = self._random.choice((Fault.BEFORE, Fault.AFTER) if is_death else (Fault.LOST, Fault.REFUSED))
+        if Fault.LATE in faults_of(call) and self._random.random() < self._weather.late_action_rate:
+            fault = self._random.choice((Fault.LATE, Fault.LEFT))
+        elif self._random.random() < self._weather.fault_rate:
+            fault = self._random.choice((Fault.BEFORE, Fault.AFTER) if is_death else (Fault.LOST, Fault.REFUSED))
+        else:
+            return None
         self._trace.counts[f"fault {fault}"] += 1
         return fault
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
 from registry_api.domain.filters import ALL
-from registry_api.domain.problems import Refusal
+from registry_api.domain.operation import Operation
+from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.validation import examine
 from registry_api.service import history, registries
@@ -17,7 +18,7 @@ from registry_api.service.ports import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import REQUEST, Chaos, Trace
 from tests.simulation.model import Answer, Model, Request, Version, View
-from tests.simulation.processes import Died, process
+from tests.simulation.processes import Died, origin, process, running
 from tests.simulation.weather import REGIONS, Weather
 from tests.simulation.world import World
 
@@ -85,15 +86,15 @@ class Client:
         if if_absent:
             conditions = Conditions(if_none_match=frozenset({"*"}))
         request = Request("put", self._key(name), lambda _: wish, if_match=expected, if_absent=if_absent)
-        draft, intent = examine(_document(spelling, wish)), Intent(self._caller, SCOPE, conditions=conditions)
-        await self._ask(request, lambda: registries.put(draft, intent, ports=self._world.ports))
+        draft, ports = examine(_document(spelling, wish)), self._world.ports
+        await self._ask(request, lambda intent: registries.put(draft, intent, ports=ports), conditions)
 
     async def _create(self) -> None:
         name, wish = self._name(), self._view()
         key = f"{self._caller.name} {self._requests}" if self._random.random() < 0.5 else None
         request = Request("create", self._key(name), lambda _: wish, idempotency_key=key)
-        draft, intent, ports = examine(_document(name, wish)), Intent(self._caller, SCOPE), self._world.ports
-        await self._ask(request, lambda: registries.create(draft, intent, idempotency_key=key, ports=ports))
+        draft, ports = examine(_document(name, wish)), self._world.ports
+        await self._ask(request, lambda intent: registries.create(draft, intent, idempotency_key=key, ports=ports))
 
     async def _patch(self) -> None:
         name, text = self._name(), f"text {self._random.randrange(4)}"
@@ -103,20 +104,20 @@ class Client:
             return None if before is None else View(View.of(before.spec).regions, text)
 
         request = Request("patch", self._key(name), wish, if_match=expected)
-        patch, intent = {"description": text}, Intent(self._caller, SCOPE, conditions=conditions)
-        await self._ask(request, lambda: registries.patch(name, patch, intent, ports=self._world.ports))
+        patch, ports = {"description": text}, self._world.ports
+        await self._ask(request, lambda intent: registries.patch(name, patch, intent, ports=ports), conditions)
 
     async def _delete(self) -> None:
         name = self._name()
         conditions, expected = self._conditions(name)
         request = Request("delete", self._key(name), if_match=expected)
-        intent = Intent(self._caller, SCOPE, conditions=conditions)
-        await self._ask(request, lambda: registries.delete(name, intent, ports=self._world.ports))
+        ports = self._world.ports
+        await self._ask(request, lambda intent: registries.delete(name, intent, ports=ports), conditions)
 
     async def _reconcile(self) -> None:
-        name, intent = self._name(), Intent(self._caller, SCOPE)
+        name, ports = self._name(), self._world.ports
         request = Request("reconcile", self._key(name))
-        await self._ask(request, lambda: registries.retry(name, intent, ports=self._world.ports))
+        await self._ask(request, lambda intent: registries.retry(name, intent, ports=ports))
 
     async def _cancel(self) -> None:
         if not self._operations:
@@ -124,15 +125,17 @@ class Client:
         operation_id = self._random.choice(self._operations[-3:])
         key = RegistryKey.of(self._caller.tenant, operation_id.partition(".")[0])
         request = Request("cancel", key, operation_id=operation_id)
-        await self._ask(
-            request, lambda: history.cancel(operation_id, Intent(self._caller, SCOPE), ports=self._world.ports)
-        )
+
+        def cancel(intent: Intent) -> Awaitable[Operation]:
+            running().cancels.add(operation_id)
+            return history.cancel(operation_id, intent, ports=self._world.ports)
+
+        await self._ask(request, cancel)
 
     async def _read(self) -> None:
-        name = self._name()
+        name, ports = self._name(), self._world.ports
         request = Request("read", self._key(name))
-        inquiry = Inquiry(self._caller, SCOPE)
-        await self._ask(request, lambda: registries.read(name, inquiry, ports=self._world.ports))
+        await self._ask(request, lambda intent: registries.read(name, intent, ports=ports))
 
     async def _list(self) -> None:
         keys = [self._key(name) for name in self._weather.names]
@@ -151,27 +154,36 @@ class Client:
                         break
         except (Died, StorageUnavailable):
             return
+        except Refusal as refusal:
+            if refusal.problems[0].code is not Code.AUTHORIZATION_UNAVAILABLE:
+                self._world.violations.append(f"a list is refused: {refusal}")
+            return
         self._world.violations += self._model.judge_list(self._caller.tenant, began, found)
 
-    async def _ask(self, request: Request, call: Callable[[], Awaitable[Any]]) -> None:
+    async def _ask(
+        self, request: Request, call: Callable[[Intent], Awaitable[Any]], conditions: Conditions = UNCONDITIONAL
+    ) -> None:
         """Ask, and perhaps again when there is no answer."""
         for _ in range(self._random.randint(1, _PATIENCE)):
-            answer = await self._answer(request, call)
+            answer = await self._answer(request, call, conditions)
             if not answer.is_missing:
                 self._remember(answer.value)
                 return
             await asyncio.sleep(self._random.uniform(0, self._weather.haste))
 
-    async def _answer(self, request: Request, call: Callable[[], Awaitable[Any]]) -> Answer:
+    async def _answer(
+        self, request: Request, call: Callable[[Intent], Awaitable[Any]], conditions: Conditions
+    ) -> Answer:
         began = self._model.now(request.key)
-        with process(self._process_name()) as handler:
+        with process(self._process_name(), self._caller) as handler:
             self._chaos.requests += 1
             try:
-                answer = Answer(await call())
+                answer = Answer(await call(Intent(self._caller, SCOPE, conditions=conditions, origin=origin())))
             except (Died, StorageUnavailable):
                 answer = Answer(is_missing=True)
             except Refusal as refusal:
-                answer = Answer(code=refusal.problems[0].code)
+                code = refusal.problems[0].code
+                answer = Answer(is_missing=True) if code is Code.AUTHORIZATION_UNAVAILABLE else Answer(code=code)
             finally:
                 self._chaos.requests -= 1
         self._trace.add(
@@ -183,6 +195,7 @@ class Client:
         return answer
 
     def _remember(self, value: object) -> None:
+        self._world.note_told(value)
         registry = getattr(value, "registry", value)
         if isinstance(registry, Registry):
             self._etags[registry.key.name] = registry.etag

@@ -11,6 +11,8 @@ from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey
 from registry_api.service.ports import BackendError, Clock
 
+SETTLING_TIME = timedelta(seconds=60)
+
 
 class Place(NamedTuple):
     """Where a resource is: a cloud has one thing of a kind and name in a region."""
@@ -63,6 +65,7 @@ class Cloud:
     def __init__(self, clock: Clock) -> None:
         self.duration: Callable[[], timedelta] = lambda: timedelta(seconds=1)
         self.trouble: Callable[[Registry, Resource], BackendError | None] = lambda *_: None
+        self.settling_time = SETTLING_TIME
         self.violations: list[str] = []
         self.reported: list[Reported] = []
         self.meddled_at: datetime | None = None

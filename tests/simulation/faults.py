@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from tests.simulation.boundaries import Call, Perform
 from tests.simulation.processes import running
-from tests.simulation.world import not_answering
+from tests.simulation.world import BACKEND, not_answering
 
 
 class Fault(StrEnum):
@@ -16,10 +16,46 @@ class Fault(StrEnum):
     AFTER = "after"  # it has happened, and the process dies
     LOST = "lost"  # it has happened, and the caller is told that nothing answers
     REFUSED = "refused"  # it has not happened, and the caller is told that nothing answers
+    LATE = "late"  # the caller is told that nothing answers, and it happens later
+    LEFT = "left"  # the process dies, and it happens later
+    PAUSED = "paused"  # the process sleeps for longer than a lease, while others work, and then it happens
 
 
-async def suffer(fault: Fault | None, call: Call, perform: Perform) -> Any:
+WORKERS = ("worker", "twin")
+"""How the names of processes begin that work on messages."""
+
+_HAPPENING_LATER = {Fault.LATE, Fault.LEFT}
+
+
+def faults_of(call: Call) -> list[Fault]:
+    """Return what can happen to a call: storage does at once what it does, a look has no effects, and workers sleep."""
+    is_action = (call.port, call.method) == (BACKEND, "start")
+    is_workers = call.by.startswith(WORKERS)
+    return [
+        fault
+        for fault in Fault
+        if (is_action or fault not in _HAPPENING_LATER) and (is_workers or fault is not Fault.PAUSED)
+    ]
+
+
+class Outside(Protocol):
+    """What goes on while one call has its fault."""
+
+    def postpone(self, perform: Perform) -> None:
+        """Let a call happen later."""
+
+    async def pause(self) -> None:
+        """Let time pass in which the others work."""
+
+
+async def suffer(fault: Fault | None, call: Call, perform: Perform, outside: Outside) -> Any:
     """Make a call with a fault.
+
+    Args:
+        fault: What happens to it.
+        call: The call.
+        perform: Makes it happen.
+        outside: What goes on meanwhile.
 
     Raises:
         Died: If the process does not live on.
@@ -27,20 +63,29 @@ async def suffer(fault: Fault | None, call: Call, perform: Perform) -> Any:
         BackendError: If the cloud does not.
     """
     process = running()
+    await process.awake()
     process.check()
     if fault is Fault.BEFORE:
         process.die()
-    if fault is Fault.REFUSED:
+    if fault in _HAPPENING_LATER:
+        outside.postpone(perform)
+    if fault is Fault.LEFT:
+        process.die()
+    if fault in {Fault.REFUSED, Fault.LATE}:
         raise not_answering(call)
+    if fault is Fault.PAUSED:
+        with process.asleep():
+            await outside.pause()
     try:
         answer = await perform()
     except Exception:
-        if fault is None:
+        if fault in {None, Fault.PAUSED}:
             raise
     if fault is Fault.AFTER:
         process.die()
     if fault is Fault.LOST:
         raise not_answering(call)
+    await process.awake()
     process.check()
     return answer
 
@@ -50,16 +95,18 @@ class Plan:
 
     Args:
         faults: What happens at which boundary; the first one is 1.
+        outside: What goes on meanwhile.
     """
 
-    def __init__(self, faults: Mapping[int, Fault]) -> None:
+    def __init__(self, faults: Mapping[int, Fault], outside: Outside) -> None:
         self.calls: list[Call] = []
         self.is_armed = False
         self._faults = faults
+        self._outside = outside
 
     async def __call__(self, call: Call, perform: Perform) -> Any:
         """Make a call, with its fault if it is to have one."""
         if not self.is_armed:
             return await perform()
         self.calls.append(call)
-        return await suffer(self._faults.get(len(self.calls)), call, perform)
+        return await suffer(self._faults.get(len(self.calls)), call, perform, self._outside)

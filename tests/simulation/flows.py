@@ -5,15 +5,16 @@ from typing import Any
 
 from registry_api.domain.delivery import REMIND_AFTER, DeliveryFailure
 from registry_api.domain.drift import CHECK_INTERVAL
-from registry_api.domain.operation import DEADLINE, Operation
+from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind
 from registry_api.service import history, registries
-from registry_api.service.accepting import Intent, Outcome
+from registry_api.service.accepting import Outcome
 from registry_api.service.ports import Letter
-from tests.service.world import ADA, ASKING, SCOPE, document
+from tests.service.world import ADA, ASKING, document
 from tests.simulation.cloud import Place, refused
-from tests.simulation.scenario import Scenario
+from tests.simulation.processes import running
+from tests.simulation.scenario import Scenario, intent
 
 _NAME = "Demo1"
 
@@ -22,7 +23,7 @@ def _put(world: Scenario, *regions: str, **fields: Any) -> Callable[[], Awaitabl
     wanted = document(*regions, **fields)
 
     async def put() -> Outcome:
-        outcome = await registries.put(wanted, Intent(ADA, SCOPE), ports=world.ports)
+        outcome = await registries.put(wanted, intent(), ports=world.ports)
         if outcome.registry.spec != wanted.spec:
             world.violations.append(f"what was put is {wanted.spec}, what was answered {outcome.registry.spec}")
         return outcome
@@ -31,17 +32,18 @@ def _put(world: Scenario, *regions: str, **fields: Any) -> Callable[[], Awaitabl
 
 
 def _delete(world: Scenario) -> Callable[[], Awaitable[Registry | None]]:
-    return lambda: registries.delete(_NAME, Intent(ADA, SCOPE), ports=world.ports)
+    return lambda: registries.delete(_NAME, intent(), ports=world.ports)
 
 
 def _reconcile(world: Scenario) -> Callable[[], Awaitable[Registry]]:
-    return lambda: registries.retry(_NAME, Intent(ADA, SCOPE), ports=world.ports)
+    return lambda: registries.retry(_NAME, intent(), ports=world.ports)
 
 
 def _cancel(world: Scenario) -> Callable[[], Awaitable[Operation]]:
     async def cancel() -> Operation:
         newest = (await registries.read(_NAME, ASKING, ports=world.ports)).operation
-        return await history.cancel(newest.id, Intent(ADA, SCOPE), ports=world.ports)
+        running().cancels.add(newest.id)
+        return await history.cancel(newest.id, intent(), ports=world.ports)
 
     return cancel
 
@@ -63,15 +65,15 @@ async def create(world: Scenario) -> None:
 async def create_once(world: Scenario) -> None:
     """A registry is made under an idempotency key."""
     world.arm()
-    wanted, intent = document("eastus"), Intent(ADA, SCOPE)
-    await world.ask(lambda: registries.create(wanted, intent, idempotency_key="key", ports=world.ports))
+    wanted = document("eastus")
+    await world.ask(lambda: registries.create(wanted, intent(), idempotency_key="key", ports=world.ports))
     await world.settle()
 
 
 async def update(world: Scenario) -> None:
     """A registry gets another description, which changes nothing in the cloud."""
     await _existing(world, "eastus")
-    await world.ask(lambda: registries.patch(_NAME, {"description": "new"}, Intent(ADA, SCOPE), ports=world.ports))
+    await world.ask(lambda: registries.patch(_NAME, {"description": "new"}, intent(), ports=world.ports))
     await world.settle()
 
 
@@ -206,7 +208,7 @@ async def overdue(world: Scenario) -> None:
     world.break_worker()
     await world.ask(_put(world, "eastus"))
     world.lose_messages()
-    world.clock.advance(DEADLINE.total_seconds() + 121)
+    world.let_time_out()
     world.arm()
     await world.settle_with_net()
 

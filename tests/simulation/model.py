@@ -4,7 +4,6 @@ The journal is the one order in which everything happened. An answer is right if
 request and its answer: then all answers together fit one order, and no reader ever goes back in time.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from registry_api.service.accepting import Outcome
 from tests.simulation.journal import Entry, Journal
 from tests.simulation.processes import Process
 
-_ATTEMPTS = 5  # of a request, before it says that others are too fast
+_ATTEMPTS, _ATTEMPTS_TO_CANCEL = 16, 5  # of a request, before it says that others are too fast
 
 Version = Registry | None
 
@@ -66,7 +65,7 @@ class Model:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._created: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._created: dict[tuple[str, str], Registry] = {}
 
     def now(self, key: RegistryKey) -> int:
         """Return a mark in the order of everything that happens to a registry."""
@@ -82,7 +81,7 @@ class Model:
         if answer.code is not None:
             told += _of_refusal(request, answer.code, versions, entries, mine)
         elif not answer.is_missing:
-            told += _of_value(request, answer.value, versions, mine)
+            told += _of_value(request, answer.value, versions, mine, self._operations(request, began, ended))
         if request.idempotency_key is not None:
             told += self._of_idempotency(request, answer, mine)
         return [f"{process.name}, {request.kind} '{request.key.name}': {problem}" for problem in told]
@@ -100,16 +99,32 @@ class Model:
                 told.append(f"a list shows '{key.name}' as it never was meanwhile")
         return told
 
+    def _operations(self, request: Request, began: int, ended: int) -> Sequence[Operation]:
+        """Return what was stored of the operation that a request is about, between two marks."""
+        stored = [
+            (number, operation)
+            for number, entry in enumerate(self._journal.entries(request.key)[:ended], 1)
+            for operation in entry.commit.operations
+            if operation.id == request.operation_id
+        ]
+        before = [operation for number, operation in stored if number <= began]
+        return [*before[-1:], *(operation for number, operation in stored if number > began)]
+
     def _of_idempotency(self, request: Request, answer: Answer, mine: list[Entry]) -> Iterator[str]:
-        made = self._created[request.key.tenant, request.idempotency_key or ""]
-        made |= {entry.after.incarnation for entry in mine if entry.after is not None}
-        if isinstance(answer.value, Outcome):
-            made.add(answer.value.registry.incarnation)
-        if len(made) > 1:
-            yield f"idempotency key '{request.idempotency_key}' has made {len(made)} registries"
+        made = [entry.after for entry in mine if entry.after is not None]
+        told = [answer.value.registry] if isinstance(answer.value, Outcome) else []
+        if not made and not told:
+            return
+        first = self._created.setdefault((request.key.tenant, request.idempotency_key or ""), (*made, *told)[0])
+        if any(registry.incarnation != first.incarnation for registry in (*made, *told)):
+            yield f"idempotency key '{request.idempotency_key}' has made another registry"
+        elif any(registry != first for registry in told):
+            yield f"what idempotency key '{request.idempotency_key}' has made is told otherwise than the first time"
 
 
-def _of_value(request: Request, value: object, versions: list[Version], mine: list[Entry]) -> Iterator[str]:
+def _of_value(
+    request: Request, value: object, versions: list[Version], mine: list[Entry], operations: Sequence[Operation]
+) -> Iterator[str]:
     match value:
         case Outcome():
             yield from _of_outcome(request, value, versions, mine)
@@ -120,12 +135,17 @@ def _of_value(request: Request, value: object, versions: list[Version], mine: li
                 yield "it is told of a deletion that is none"
         case Operation() as operation if not operation.is_terminal:
             yield f"it is told that operation '{operation.id}' is canceled, but it goes on"
+        case Operation() as operation if operation not in operations:
+            yield f"it is told that operation '{operation.id}' is {operation.status}, which it never was meanwhile"
         case None if None not in versions:
             yield "it is told that there is no registry, but there always was one"
 
 
 def _of_outcome(request: Request, outcome: Outcome, versions: list[Version], mine: list[Entry]) -> Iterator[str]:
     registry = outcome.registry
+    is_new = mine[0].before is None if mine else request.idempotency_key is not None
+    if outcome.created != (outcome.changed and is_new):
+        yield f"it is told that it has created a registry: {outcome.created}, but that is {not outcome.created}"
     if outcome.changed:
         if not mine and request.idempotency_key is None:
             yield "it is told of a change that was never stored"
@@ -195,7 +215,7 @@ def _of_refusal(
                 and any(version is None or version.etag != request.if_match for version in versions)
             )
         case Code.CONCURRENT_CHANGES:
-            is_true = len(entries) >= _ATTEMPTS
+            is_true = len(entries) >= (_ATTEMPTS_TO_CANCEL if request.kind == "cancel" else _ATTEMPTS)
         case _:
             is_true = False
     if not is_true:

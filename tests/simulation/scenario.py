@@ -2,32 +2,45 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from typing import Any
 
 from pydantic import BaseModel
 
-from registry_api.domain.operation import Operation
-from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Registry
+from registry_api.domain.operation import DEADLINE, Operation, OperationKind
+from registry_api.domain.problems import Code, Refusal
+from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
-from registry_api.service.accepting import Outcome
-from registry_api.service.ports import Message, Notice, StorageUnavailable
-from tests.service.world import ManualClock
+from registry_api.service.accepting import Intent, Outcome
+from registry_api.service.ports import BackendError, Message, Notice, StorageUnavailable
+from tests.service.world import ADA, SCOPE, ManualClock
+from tests.simulation.boundaries import Perform
+from tests.simulation.cloud import SETTLING_TIME
 from tests.simulation.faults import Fault, Plan
-from tests.simulation.host import Content
-from tests.simulation.processes import Died, process
+from tests.simulation.host import HIDDEN, Content
+from tests.simulation.processes import Died, origin, process
 from tests.simulation.settled import problems
 from tests.simulation.told import interleaved
 from tests.simulation.world import World, differences
 
 TICK = timedelta(seconds=15)
-PATIENCE = timedelta(hours=2)  # more than an operation's deadline and a few deaths
+UNDISTURBED = timedelta(minutes=5)  # for what nothing fails in, though messages be late
+RECOVERY = HIDDEN + LEASE + SETTLING_TIME + timedelta(minutes=1)  # from one fault
+RECOVERY_WITH_NET = LEASE + SETTLING_TIME + timedelta(minutes=2)
+PATIENCE = timedelta(hours=2)  # until nobody is told anything any more
+LATE_BY = SETTLING_TIME - timedelta(seconds=1)
 _LATE = (timedelta(0), timedelta(seconds=45), timedelta(seconds=3))
 _REPETITIONS = 5
+
+
+def intent() -> Intent:
+    """Return what a request says of itself."""
+    return Intent(ADA, SCOPE, origin=origin())
 
 
 class Delivery(StrEnum):
@@ -57,10 +70,14 @@ class Scenario(World):
     clock: ManualClock
 
     def __init__(self, faults: Mapping[int, Fault], variant: Variant) -> None:
-        self.plan = Plan(faults)
+        self.plan = Plan(faults, self)
+        self._late_calls: list[tuple[datetime, Perform]] = []
         self.variant = variant
         self._numbers, self._sent = count(1), count()
         self.was_broken = False
+        self.is_overdue = False
+        self._faults = len(faults)
+        self._has_slept = False  # some process, for longer than its lease
         self._answered: list[str] = []
         self._doubled: set[tuple[str, BaseModel]] = set()  # what a visit sends on is not doubled again
         super().__init__(ManualClock(), self.plan, self._late)
@@ -68,6 +85,20 @@ class Scenario(World):
     def break_worker(self) -> None:
         """Let every visit fail from here, before it has done anything."""
         self.is_broken = self.was_broken = True
+
+    def let_time_out(self) -> None:
+        """Let an operation's time be over, which never happens by itself."""
+        self.is_overdue = True
+        self.clock.advance(DEADLINE.total_seconds() + 121)
+
+    def may_time_out(self, operation: Operation) -> bool:
+        """Tell whether an operation may take an hour."""
+        del operation
+        return self.is_overdue
+
+    def may_give_up(self, key: RegistryKey) -> bool:
+        """Tell whether a registry's message may fail too often."""
+        return self.was_broken and super().may_give_up(key)
 
     def arm(self) -> None:
         """Let boundaries count, and fail, from here."""
@@ -77,11 +108,13 @@ class Scenario(World):
         """Let a client make a request, again when it gets no answer and this is such a client; None without one."""
         for _ in range(_REPETITIONS if self.variant.repeats else 1):
             try:
-                with process(f"request {next(self._numbers)}"):
+                with process(f"request {next(self._numbers)}", ADA):
                     answer = await request()
             except (Died, StorageUnavailable):
                 continue
-            except Refusal:
+            except Refusal as refusal:
+                if refusal.problems[0].code is Code.AUTHORIZATION_UNAVAILABLE:
+                    continue
                 return None
             self._note(answer)
             return answer
@@ -92,7 +125,7 @@ class Scenario(World):
         due = self.due
         if due is None:
             return
-        self.clock.time = max(self.clock.time, due)
+        await self.pass_time(due)
         hosts = (self.worker, self.notifier, self.poison_worker)
         try:
             with process(f"worker {next(self._numbers)}"):
@@ -100,6 +133,30 @@ class Scenario(World):
         except Died:
             pass
         self.violations += self.stranded()
+
+    def postpone(self, perform: Perform, by: timedelta = LATE_BY) -> None:
+        """Let a call take effect later than its caller waits for it."""
+        self._late_calls.append((self.clock.time + by, perform))
+
+    async def pause(self) -> None:
+        """Let more time pass than a lease lasts, and others work meanwhile, who know nothing of the one that waits."""
+        self._has_slept = True
+        await asyncio.create_task(self._work_on(), context=Context())
+
+    async def _work_on(self) -> None:
+        end = self.clock.time + LEASE + timedelta(seconds=10)
+        while self.due is not None and self.due <= end:
+            await self.work()
+        await self.pass_time(end)
+
+    async def pass_time(self, until: datetime) -> None:
+        """Let time pass, and take effect what does meanwhile."""
+        while self._late_calls and self._late_calls[0][0] <= until:
+            due, perform = self._late_calls.pop(0)
+            self.clock.time = max(self.clock.time, due)
+            with suppress(BackendError):
+                await perform()
+        self.clock.time = max(self.clock.time, until)
 
     def lose_messages(self) -> None:
         """Let every message be gone, and from here the resync timer run as well."""
@@ -118,13 +175,14 @@ class Scenario(World):
     async def settle_with_net(self) -> None:
         """Let time pass, the timer tick and the worker work until nothing is to be done any more."""
         self.has_net = True
-        end = self.clock.time + PATIENCE
+        end, late = self.clock.time + PATIENCE, self.clock.time + self._bound(RECOVERY_WITH_NET)
         while self.clock.time < end:
-            self.clock.time += TICK
+            self._expect_ends(late)
+            await self.pass_time(self.clock.time + TICK)
             await self.tick()
             while self.due is not None and self.due <= self.clock.time:
                 await self.work()
-            if self.due is None and not self.waiting() and not await self.is_outstanding():
+            if not self._late_calls and self.due is None and not self.waiting() and not await self.is_outstanding():
                 return
         self.violations.append(f"something is still to be done after {PATIENCE}")
 
@@ -136,12 +194,23 @@ class Scenario(World):
 
     async def settle(self) -> None:
         """Let time pass and the worker work until no message is left."""
-        end = self.clock.time + PATIENCE
+        end, late = self.clock.time + PATIENCE, self.clock.time + self._bound(RECOVERY)
         while self.due is not None:
+            self._expect_ends(late)
             if self.clock.time > end:
                 self.violations.append(f"messages are still coming after {PATIENCE}")
                 return
             await self.work()
+        await self.pass_time(max((due for due, _ in self._late_calls), default=self.clock.time))
+
+    def _bound(self, recovery: timedelta) -> timedelta:
+        return UNDISTURBED + self._faults * recovery
+
+    def _expect_ends(self, late: datetime) -> None:
+        """Note what is still under way although it should have ended, whatever has failed."""
+        if self.clock.time > late:
+            told = (f"'{registry.spec.name}' is {registry.state} for too long" for registry in self.waiting())
+            self.violations += [line for line in told if line not in self.violations]
 
     async def problems(self) -> list[str]:
         """Return everything that is wrong now that nothing is on its way any more."""
@@ -152,9 +221,7 @@ class Scenario(World):
             if entry.after is not None
         }
         lost = [f"operation '{answered}' is lost" for answered in self._answered if answered not in stored]
-        if self.poisoned and not self.was_broken:
-            lost.append(f"{sorted(self.poisoned)} are given up although the worker works")
-        return lost + interleaved(self) + await problems(self)
+        return lost + ([] if self._has_slept else interleaved(self)) + await problems(self)
 
     async def visit(self, message: Message) -> None:
         """Do what the worker's function does with a message, twice at the same time if it is delivered so."""
@@ -187,9 +254,15 @@ class Scenario(World):
         return _LATE[next(self._sent) % len(_LATE)] if is_late else timedelta(0)
 
     def _note(self, answer: object) -> None:
+        self.note_told(answer)
         if isinstance(answer, Outcome):
+            is_new = answer.changed and answer.registry.operation.kind is OperationKind.CREATE
+            if answer.created != is_new:
+                self.violations.append(f"an answer says that a registry is new: {answer.created}")
             answer = answer.registry
         if isinstance(answer, Registry):
+            was_so = answer in [entry.after for entry in self.journal.entries(answer.key)]
+            self.violations += [] if was_so else ["an answer tells of a registry that never was so"]
             answer = answer.operation
         if isinstance(answer, Operation):
             self._answered.append(answer.id)

@@ -7,12 +7,10 @@ from itertools import product
 
 from registry_api.domain.registry import ProvisioningState
 from registry_api.service import registries
-from registry_api.service.accepting import Intent
-from tests.service.world import ADA, SCOPE
 from tests.simulation.boundaries import Call
-from tests.simulation.faults import Fault
+from tests.simulation.faults import Fault, faults_of
 from tests.simulation.flows import FLOWS
-from tests.simulation.scenario import Delivery, Scenario, Variant
+from tests.simulation.scenario import Delivery, Scenario, Variant, intent
 
 VARIANTS = tuple(Variant(delivery, repeats) for repeats, delivery in product((False, True), Delivery))
 PLAIN = Variant()
@@ -78,8 +76,8 @@ async def singles(flow: str, variant: Variant) -> AsyncIterator[Result]:
     """Yield the flow without a fault, then with each fault at each boundary."""
     whole = await run(Schedule(flow, (), variant))
     yield whole
-    for ordinal in range(1, len(whole.calls) + 1):
-        for fault in Fault:
+    for ordinal, call in enumerate(whole.calls, 1):
+        for fault in faults_of(call):
             yield await run(Schedule(flow, ((ordinal, fault),), variant))
 
 
@@ -89,9 +87,9 @@ async def pairs(flow: str, variant: Variant, firsts: Iterable[tuple[int, Fault]]
     The later boundaries are those of the run with the first fault, so they are those of its recovery too.
     """
     for first in firsts:
-        length = len((await run(Schedule(flow, (first,), variant))).calls)
-        for ordinal in range(first[0] + 1, length + 1):
-            for fault in Fault:
+        alone = await run(Schedule(flow, (first,), variant))
+        for ordinal, call in enumerate(alone.calls[first[0] :], first[0] + 1):
+            for fault in faults_of(call):
                 yield await run(Schedule(flow, (first, (ordinal, fault)), variant))
 
 
@@ -106,7 +104,7 @@ async def _heal(world: Scenario) -> Sequence[str]:
         if (registry := world.journal.latest(key)) and (registry.state in _HURT or world.was_meddled_with(registry))
     ]
     for registry in hurt:
-        await world.ask(lambda name=registry.spec.name: registries.retry(name, Intent(ADA, SCOPE), ports=world.ports))  # type: ignore[misc]
+        await world.ask(lambda name=registry.spec.name: registries.retry(name, intent(), ports=world.ports))  # type: ignore[misc]
     await world.settle()
     left = [
         f"'{key.name}' is {registry.state} after it was tried again"

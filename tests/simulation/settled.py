@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 
-from registry_api.domain.events import EventType
+from registry_api.domain.events import Event, EventType
 from registry_api.domain.operation import DEADLINE, Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
@@ -35,28 +35,37 @@ async def _of_registry(world: World, key: RegistryKey) -> AsyncIterator[str]:
         yield "what is stored is not what was committed last"
     async for problem in _of_operations(world, key, registry):
         yield problem
+    async for problem in _of_events(world, key):
+        yield problem
     if registry is None:
         return
     if not registry.state.is_terminal:
         yield f"it is stuck at {registry.state}"
-    for problem in (*_of_state(world, registry), *_of_cause(world, registry.operation, registry)):
+    for problem in _of_state(world, registry):
         yield problem
     async for problem in _of_revisions(world, registry):
-        yield problem
-    async for problem in _of_events(world, registry):
         yield problem
 
 
 async def _of_operations(world: World, key: RegistryKey, registry: Registry | None) -> AsyncIterator[str]:
-    accepted = {entry.after.operation.id for entry in world.journal.entries(key) if entry.after is not None}
+    accepted = {
+        entry.after.operation.id: entry.after for entry in world.journal.entries(key) if entry.after is not None
+    }
     for operation_id in sorted(accepted):
         operation = await world.truth.read_operation(key, operation_id)
         if operation is None:
-            yield f"operation '{operation_id}' is lost"
-        elif not operation.is_terminal:
+            if not world.is_forgotten(accepted[operation_id].operation):
+                yield f"operation '{operation_id}' is lost"
+            continue
+        if not operation.is_terminal:
             yield f"operation '{operation_id}' is stuck at {operation.status}"
-        elif registry is not None and operation_id == registry.operation.id and operation != registry.operation:
+        if registry is not None and operation_id == registry.operation.id and operation != registry.operation:
             yield f"operation '{operation_id}' is not as the registry tells it"
+        told = world.told.get(operation_id)
+        if told is not None and (told.status, told.error) != (operation.status, operation.error):
+            yield f"operation '{operation_id}' is {operation.status}, and somebody was told that it is {told.status}"
+        for problem in _of_cause(world, operation, accepted[operation_id]):
+            yield problem
 
 
 async def _of_revisions(world: World, registry: Registry) -> AsyncIterator[str]:
@@ -83,16 +92,30 @@ async def _of_revisions(world: World, registry: Registry) -> AsyncIterator[str]:
         yield "its spec is not its last revision"
 
 
-async def _of_events(world: World, registry: Registry) -> AsyncIterator[str]:
-    events = (await world.truth.list_events(registry.key, _PAGE, None)).items
-    mine = [event for event in events if event.incarnation == registry.incarnation]
-    sequences = [event.sequence for event in mine]
-    if sequences != list(range(registry.events, registry.events - len(mine), -1)):
-        yield f"its events are {sequences}, and there are {registry.events}"
-    begun = {event.operation for event in mine if event.type is EventType.REQUEST_ACCEPTED}
-    ended = [event.operation for event in mine if event.type in _ENDS]
-    if len(mine) == registry.events and (begun != set(ended) or len(ended) != len(begun)):
+async def _of_events(world: World, key: RegistryKey) -> AsyncIterator[str]:
+    """Compare all events of a name with those that were committed, also of registries that are gone."""
+    stored: list[Event] = []
+    continuation = None
+    while True:
+        page = await world.truth.list_events(key, _PAGE, continuation)
+        stored += page.items
+        continuation = page.continuation
+        if continuation is None:
+            break
+    committed = [event for entry in world.journal.entries(key) for event in entry.commit.events]
+    for event in committed:
+        if event not in stored and not world.is_forgotten(event):
+            yield f"event {_place(event)} is lost"
+    if invented := [_place(event) for event in stored if event not in committed]:
+        yield f"events {invented} never happened"
+    begun = [event.operation for event in committed if event.type is EventType.REQUEST_ACCEPTED]
+    ended = [event.operation for event in committed if event.type in _ENDS]
+    if sorted(begun) != sorted(ended):
         yield f"operations {sorted(begun)} have begun, and {sorted(ended)} have ended"
+
+
+def _place(event: Event) -> tuple[str, int]:
+    return event.incarnation, event.sequence
 
 
 def _of_state(world: World, registry: Registry) -> Iterator[str]:
@@ -111,11 +134,11 @@ def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterato
     if operation.status is OperationStatus.SUCCEEDED or error is None or operation.end_time is None:
         return
     if operation.status is OperationStatus.CANCELED:
-        is_true = error.code == Code.OPERATION_CANCELED
+        is_true = error.code in {Code.OPERATION_CANCELED, Code.SUPERSEDED_BY_NEWER_REQUEST}
     elif error.code == Code.OPERATION_POISONED:
-        is_true = registry.key in world.poisoned
+        is_true = world.may_give_up(registry.key)
     elif error.code == Code.OPERATION_TIMED_OUT:
-        is_true = operation.end_time - operation.start_time >= DEADLINE
+        is_true = operation.end_time - operation.start_time >= DEADLINE and world.may_time_out(operation)
     else:
         is_true = any(
             told.failure == error and told.incarnation == registry.incarnation and told.at >= operation.start_time

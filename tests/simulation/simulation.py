@@ -17,15 +17,18 @@ from tests.simulation.clients import Client
 from tests.simulation.host import Host
 from tests.simulation.loop import JumpingClock, run
 from tests.simulation.model import Model
-from tests.simulation.processes import Died, process
+from tests.simulation.processes import Died, origin, process
 from tests.simulation.settled import problems
 from tests.simulation.weather import Weather
 from tests.simulation.world import World
 
 PATIENCE = timedelta(hours=2)  # after the last fault: an operation's deadline, and what dead workers left hidden
+RECOVERY_WITH_NET = 240.0  # seconds after the last fault in which every operation ends if the resync timer comes,
+CHANGES = 3  # and this many changes of the cloud, one after the other
 TENANTS = ("north", "south")
 _POLL = 2.0
 _TICK = 15.0
+_NAP = 5.0
 _LONGEST_NAP = 30.0
 _SMALL_JUMP, _LARGE_JUMP = 20.0, 3600.0
 _HURT = {ProvisioningState.FAILED, ProvisioningState.CANCELED}
@@ -40,7 +43,8 @@ class History:
     problems: Sequence[str]
     counts: Mapping[str, int]
     last: Sequence[str]
-    seconds_to_rest: float
+    seconds_to_rest: float  # after the last fault: nobody is told anything any more
+    seconds_to_recover: float  # after the last fault: every operation has ended; with the net only, else 0
 
     @property
     def told(self) -> str:
@@ -61,13 +65,14 @@ class _Simulation:
         self._weather = Weather.of(self._random)
         self._trace = Trace()
         self._clock = JumpingClock(loop)
-        self._chaos = Chaos(self._random, self._weather, self._trace)
+        self._chaos = Chaos(self._random, self._weather, self._trace, self._clock)
         self._world = World(self._clock, self._chaos, self._chaos.late)
         self._world.has_net = self._weather.has_net
         self._world.cloud.trouble = self._chaos.trouble
         self._world.cloud.duration = lambda: timedelta(seconds=self._random.uniform(0, self._weather.cloud_seconds))
         if self._weather.has_audience:
             self._world.subscribe(*TENANTS)
+        self._recovery = 0.0
         self._model = Model(self._world.journal)
 
     async def run(self) -> History:
@@ -87,7 +92,9 @@ class _Simulation:
         found = await problems(self._world) or await self._heal()
         for task in tasks:
             task.cancel()
-        return History(self._seed, self._trace.digest, found, self._trace.counts, self._trace.last, seconds)
+        return History(
+            self._seed, self._trace.digest, found, self._trace.counts, self._trace.last, seconds, self._recovery
+        )
 
     def _client(self, number: int) -> Client:
         caller = Caller(tenant=TENANTS[number % len(TENANTS)], name=f"client {number}")
@@ -151,6 +158,7 @@ class _Simulation:
             is_quiet = not self._chaos.requests and not self._chaos.cloud_calls
             seconds = self._random.uniform(0, _LARGE_JUMP if is_quiet else _SMALL_JUMP)
             self._clock.jump(seconds)
+            self._world.jumps.append(self._clock.now())
             self._trace.add(f"jump {seconds:.3f}")
 
     async def _trouble(self) -> None:
@@ -172,12 +180,23 @@ class _Simulation:
     async def _rest(self) -> float:
         """Wait until no message is left, and nobody waits for one; return how long it took."""
         began, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
-        while self._world.due is not None or self._world.waiting() or await self._is_outstanding():
+        while self._is_under_way or await self._is_outstanding():
             if loop.time() - began > PATIENCE.total_seconds():
                 self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
                 break
-            await asyncio.sleep(_LONGEST_NAP)
+            if self._weather.has_net and self._world.waiting():
+                self._expect_recovery(loop.time() - began)
+            await asyncio.sleep(_NAP)
         return loop.time() - began
+
+    def _expect_recovery(self, seconds: float) -> None:
+        self._recovery = max(self._recovery, seconds)
+        if seconds > RECOVERY_WITH_NET + CHANGES * self._weather.cloud_seconds:
+            self._world.violations += [f"'{registry.spec.name}' takes too long" for registry in self._world.waiting()]
+
+    @property
+    def _is_under_way(self) -> bool:
+        return self._world.due is not None or bool(self._world.waiting()) or self._chaos.cloud_calls > 0
 
     async def _is_outstanding(self) -> bool:
         """Tell whether there is something yet to be told; only the net brings a notice that failed too often."""
@@ -190,8 +209,9 @@ class _Simulation:
         """Look at every registry again now that nothing fails, and return what is wrong then."""
         stored = [registry for key in self._world.journal.keys if (registry := self._world.journal.latest(key))]
         for registry in stored:
-            intent = Intent(Caller(tenant=registry.tenant, name="healer"), SCOPE)
-            with process("request healer"):
+            healer = Caller(tenant=registry.tenant, name="healer")
+            with process("request healer", healer):
+                intent = Intent(healer, SCOPE, origin=origin())
                 await registries.retry(registry.spec.name, intent, ports=self._world.ports)
         await self._rest()
         found = [

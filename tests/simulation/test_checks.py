@@ -3,28 +3,32 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from registry_api.domain import delivery, lifecycle, visits
+from registry_api.domain import delivery, lifecycle, registry, settling, visits
 from registry_api.domain.delivery import Cursor
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Lease, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.registry import Caller, Lease, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.visits import Findings
-from registry_api.service import accepting, announcing, delivering, reconcile, registries, resync
-from registry_api.service.accepting import Intent, Outcome
-from tests.service.world import ADA, SCOPE, document
+from registry_api.service import accepting, announcing, delivering, leasing, reconcile, registries, resync, work
+from registry_api.service.accepting import Outcome
+from tests.service.world import document
+from tests.simulation.faults import Fault
 from tests.simulation.flows import FLOWS
 from tests.simulation.model import Answer, Model, Request, View
+from tests.simulation.mutants import told_of
 from tests.simulation.processes import Process
 from tests.simulation.rules import broken_rules
-from tests.simulation.scenario import Scenario, Variant
+from tests.simulation.scenario import Scenario, Variant, intent
 from tests.simulation.schedules import Schedule, run
 
 DEMO = RegistryKey("tenant", "demo1")
+BOB = Caller(tenant="tenant", name="bob")
 EARLIER, NOW = Process("earlier"), Process("now")
 
 
@@ -80,6 +84,7 @@ _end_visit, _update = visits.end_visit, lifecycle.update
         ("poison", reconcile, "give_up", _say_nothing, "is stuck at"),
         ("lost_queue", resync, "_tend", _say_nothing, "something is still to be done"),
         ("drift", resync, "_check", _say_nothing, "is not repaired"),
+        ("fail", visits, "fail", lambda first, _, now: lifecycle.cancel(first, BOB, now), "nobody asked for it"),
         ("told", announcing, "addressed", lambda events, *_: events, "was not told of"),
         ("told_again", delivery, "fail", _skip, "was not told of"),
         ("told_after_a_loss", delivering, "remind", _say_nothing, "something is yet to be told"),
@@ -92,6 +97,48 @@ async def test_a_broken_service_is_noticed(
     """A service that forgets one of its duties fails the crash points, and they say what is wrong."""
     monkeypatch.setattr(owner, name, instead)
     assert told in "; ".join((await run(Schedule(flow))).problems)
+
+
+@pytest.mark.parametrize(
+    ("flow", "fault", "owner", "name", "instead", "told"),
+    [
+        ("supersede_by_deletion", Fault.LATE, work, "settled", lambda _, seen, *__, **___: seen, "nobody owns"),
+        ("cancel_deletion", Fault.LATE, work, "settled", lambda _, seen, *__, **___: seen, "is not as it is to be"),
+        ("supersede_by_deletion", Fault.LATE, work, "_may_yet_happen", lambda _: False, "nobody owns"),
+        (
+            "supersede_by_deletion",
+            Fault.LEFT,
+            settling,
+            "after_lost_visit",
+            lambda registry, *_: registry,
+            "nobody owns",
+        ),
+        ("cancel_deletion", Fault.LEFT, settling, "after_lost_visit", lambda first, *_: first, "is missing"),
+    ],
+)
+async def test_a_service_that_is_broken_by_a_fault_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    flow: str,
+    fault: Fault,
+    owner: Any,
+    name: str,
+    instead: Callable[..., Any],
+    told: str,
+) -> None:
+    """A service that does wrong only after a fault fails the crash points as well."""
+    assert not await told_of(flow, fault)
+    monkeypatch.setattr(owner, name, instead)
+    assert told in await told_of(flow, fault)
+
+
+async def test_a_lease_that_is_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation that fails only because nobody came back to it in time has not ended well."""
+    for owner in (visits, leasing, registry):
+        monkeypatch.setattr(owner, "LEASE", timedelta(minutes=70))
+    found = await told_of("create", Fault.AFTER)
+    assert "for an untrue cause, OperationTimedOut" in found
+    assert "for too long" in found
 
 
 async def test_letters_out_of_order_are_noticed() -> None:
@@ -114,7 +161,7 @@ async def _world() -> tuple[Scenario, Model]:
     world = Scenario({}, Variant())
     for text in ("a", "b", "c"):
         draft = document("eastus", description=text)
-        await world.ask(lambda draft=draft: registries.put(draft, Intent(ADA, SCOPE), ports=world.ports))  # type: ignore[misc]
+        await world.ask(lambda draft=draft: registries.put(draft, intent(), ports=world.ports))  # type: ignore[misc]
     return world, Model(world.journal)
 
 
@@ -171,7 +218,12 @@ async def test_an_idempotency_key_that_creates_twice_is_noticed() -> None:
     other = registry.model_copy(update={"incarnation": "another"})
     assert not model.judge(once, 3, EARLIER, Answer(Outcome(registry, created=True, changed=True)))
     (told,) = model.judge(once, 3, NOW, Answer(Outcome(other, created=True, changed=True)))
-    assert "has made 2 registries" in told
+    assert "has made another registry" in told
+    later = registry.model_copy(update={"generation": 77})
+    (told,) = model.judge(once, 3, NOW, Answer(Outcome(later, created=True, changed=True)))
+    assert "is told otherwise than the first time" in told
+    (told,) = model.judge(once, 3, NOW, Answer(Outcome(registry, created=False, changed=True)))
+    assert "that it has created a registry" in told
 
 
 async def test_a_list_that_never_was_is_noticed() -> None:
@@ -193,7 +245,6 @@ async def test_a_list_that_never_was_is_noticed() -> None:
         ({"generation": 9}, "becomes 9"),
         ({"observed_generation": 7}, "is reached before"),
         ({"incarnation": "another"}, "another registry"),
-        ({"lease": Lease(epoch=5)}, "epoch 0 becomes 5"),
         ({"serial": 9}, "becomes 9"),
         ({"state": ProvisioningState.SUCCEEDED}, "its operation NotStarted"),
         ({}, ""),

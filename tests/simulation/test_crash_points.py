@@ -3,21 +3,29 @@
 SIMULATION_PAIRS=all runs every single fault in every variant and every pair of faults, for some hours.
 """
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
 
-from tests.simulation.boundaries import async_methods, guard
+from registry_api.service.ports import Ports
+from registry_api.storage.memory import MemoryRows
+from registry_api.storage.store import RegistryStore
+from tests.service.world import ManualClock, Owners
+from tests.simulation.boundaries import Call, Perform, guard
+from tests.simulation.cloud import Cloud
 from tests.simulation.faults import Fault
 from tests.simulation.flows import FLOWS
 from tests.simulation.journal import JournaledRows
 from tests.simulation.sampling import every_pair, every_single, some_pairs
 from tests.simulation.scenario import Scenario, Variant
 from tests.simulation.schedules import VARIANTS, Result, Schedule, run, singles
-from tests.simulation.world import PORTS
+from tests.simulation.world import BACKEND, COURIER, NOTICES, POISON, QUEUE, ROLES, ROWS
 
 ALL = os.environ.get("SIMULATION_PAIRS") == "all"
 SEED = int(os.environ.get("SIMULATION_SEED", "1"))
@@ -56,31 +64,54 @@ async def test_pairs_of_crash_points_are_survived(flow: str) -> None:
         await _check(every_pair(flow, variant))
 
 
-async def test_every_method_of_a_port_is_a_boundary() -> None:
-    """Whatever a port can do is guarded in the world, so that a method which is added is covered at once."""
+def test_every_port_is_guarded() -> None:
+    """Whatever has effects passes the hook, so that a port which is added is covered, or told, at once."""
     world = Scenario({}, Variant())
-    ports = {
-        "rows": world.rows,
-        "queue": world.ports.queue,
-        "poison": world.poison,
-        "backend": world.backend,
-        "notices": world.notices,
-        "courier": world.courier,
-    }
-    for port, guarded in ports.items():
-        for name in async_methods(PORTS[port]):
-            assert getattr(guarded, name).__qualname__.startswith("_Guarded."), f"{port}.{name}"
+    assert world.unguarded() == ["ports.audience is not there"]
+    world.subscribe("tenant")
+    assert world.unguarded() == []
 
 
-def test_the_methods_of_the_ports_are_found() -> None:
-    """The methods are found by looking; those that are known today are among them."""
-    found = {name: async_methods(port) for name, port in PORTS.items()}
-    assert {"get", "transact", "scan", "range"} <= found["rows"]
-    assert {"send"} <= found["queue"]
-    assert found["queue"] == found["poison"]
-    assert {"observe", "start"} <= found["backend"]
-    assert {"send"} <= found["notices"]
-    assert {"deliver"} <= found["courier"]
+@pytest.mark.parametrize("port", [Owners(), Cloud(ManualClock()), [MemoryRows()], RegistryStore(MemoryRows())])
+def test_a_port_that_is_not_guarded_is_told(port: object) -> None:
+    """A port that nobody thought of is found by looking at what there is, also within others."""
+
+    @dataclass(frozen=True, slots=True)
+    class More(Ports):
+        another: object = None
+
+    world = Scenario({}, Variant())
+    world.subscribe("tenant")
+    there = {field.name: getattr(world.ports, field.name) for field in fields(world.ports)}
+    world.ports = More(**there, another=port)
+    assert world.unguarded() == ["ports.another"]
+    world.ports = More(**there)
+    assert world.unguarded() == ["ports.another is not there"]
+
+
+class _Odd:
+    """Has effects that are no calls of async methods."""
+
+    def plain(self) -> Awaitable[None]:
+        return asyncio.get_running_loop().create_future()
+
+    @asynccontextmanager
+    async def managed(self) -> AsyncIterator[None]:
+        yield
+
+    async def generated(self) -> AsyncIterator[int]:
+        yield 1
+
+
+@pytest.mark.parametrize("name", ["plain", "managed", "generated"])
+async def test_effects_that_are_no_calls_are_refused(name: str) -> None:
+    """What is waited for in another way than by calling an async method cannot be guarded, and says so."""
+
+    async def hook(_: Call, perform: Perform) -> Any:
+        return await perform()
+
+    with pytest.raises(TypeError, match=f"'odd.{name}' is waited for"):
+        getattr(guard(_Odd(), "odd", hook), name)()
 
 
 async def test_a_method_that_is_added_is_a_boundary() -> None:
@@ -111,7 +142,8 @@ async def test_every_flow_has_boundaries(flow: str) -> None:
 
 async def test_every_port_is_passed_by_some_flow() -> None:
     """No port is guarded in vain."""
-    assert {call.port for flow in FLOWS for call in (await run(Schedule(flow))).calls} >= {*PORTS} - {"poison"}
+    passed = {call.port for flow in FLOWS for call in (await run(Schedule(flow))).calls}
+    assert passed == {ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER, ROLES}
 
 
 @pytest.mark.parametrize("text", ["create 3:before 17:lost twice repeats", "poison late", "delete 1:after once"])

@@ -17,6 +17,7 @@ class Weather:
     workers: int
     names: tuple[str, ...]
     fault_rate: float
+    late_action_rate: float  # of what changes the cloud; the caller has given up when it does
     death_share: float  # of the faults; the process ends, the others are calls without an answer
     slow_rate: float
     duplicate_rate: float
@@ -40,6 +41,7 @@ class Weather:
             workers=random.randint(1, 4),
             names=NAMES[: random.randint(1, len(NAMES))],
             fault_rate=random.choice((0.01, 0.02, 0.05, 0.1, 0.2)),
+            late_action_rate=random.choice((0.1, 0.4, 0.8)),
             death_share=random.choice((0.1, 0.3, 0.6)),
             slow_rate=random.choice((0.0, 0.02, 0.1, 0.2)),
             duplicate_rate=random.choice((0.0, 0.05, 0.2)),

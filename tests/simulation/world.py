@@ -1,13 +1,18 @@
 """A control plane whose every effect passes a hook, and what is noticed about it while it runs."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure
+from registry_api.domain.events import Event
+from registry_api.domain.operation import Operation
+from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.service import delivering, reconcile
+from registry_api.service.accepting import Outcome
 from registry_api.service.ports import (
     Audience,
     Backend,
@@ -17,37 +22,40 @@ from registry_api.service.ports import (
     DeliveryError,
     Message,
     Notice,
-    NoticeQueue,
     Ports,
     StorageUnavailable,
-    WorkQueue,
 )
 from registry_api.storage.outbox import RegistryOutbox
+from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import Rows
 from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
-from tests.simulation.boundaries import Call, Hook, guard
+from tests.simulation.boundaries import Call, Hook, Perform, guard, unguarded
 from tests.simulation.cloud import Cloud, unreachable
 from tests.simulation.host import Host, HostQueue
 from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
+from tests.simulation.leases import Leases
+from tests.simulation.processes import running
+from tests.simulation.records import broken_records
 from tests.simulation.rules import broken_rules
 
-ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER = "rows", "queue", "poison", "backend", "notices", "courier"
-PORTS: dict[str, type] = {
-    ROWS: Rows,
-    QUEUE: WorkQueue,
-    POISON: WorkQueue,
-    BACKEND: Backend,
-    NOTICES: NoticeQueue,
-    COURIER: Courier,
-}
-"""What has effects, by the name that a call of it shows."""
+ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER, ROLES = (
+    "rows",
+    "queue",
+    "poison",
+    "backend",
+    "notices",
+    "courier",
+    "roles",
+)
 
 
 def not_answering(call: Call) -> Exception:
     """Return what a caller gets that does not know whether its call took effect."""
     if call.port == COURIER:
         return DeliveryError(DeliveryFailure(cause="It does not answer."))
+    if call.port == ROLES:
+        return refuse(Code.AUTHORIZATION_UNAVAILABLE, str(call))
     return unreachable("?") if call.port == BACKEND else StorageUnavailable(str(call))
 
 
@@ -63,6 +71,8 @@ class World:
     def __init__(self, clock: Clock, hook: Hook, late: Callable[[], timedelta] = timedelta) -> None:
         self.clock = clock
         self.violations: list[str] = []
+        self.told: dict[str, Operation] = {}  # the ends of operations that clients were told
+        self.jumps: list[datetime] = []  # of the clock
         self.has_net = False  # whether the resync timer runs, which brings what no message does
         self.is_broken = False  # every visit fails before it has done anything
         self.cloud = Cloud(clock)
@@ -70,9 +80,10 @@ class World:
         rows = JournaledRows(self.journal)
         queue, poison = HostQueue(clock, late), HostQueue(clock, late)
         self.queue, self.poison = guard(queue, QUEUE, hook), guard(poison, POISON, hook)
-        self.backend: Backend = guard(self.cloud, BACKEND, hook)
+        self.leases = Leases(self.journal)
+        self.backend: Backend = guard(self.cloud, BACKEND, self.licensed(hook))
         self.rows: Rows = guard(rows, ROWS, hook)
-        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), Owners())
+        self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), guard(Owners(), ROLES, hook))
         self.truth = JournaledStore(rows)  # the same rows, which always answer
         self.outbox = RegistryOutbox(rows)  # the same
         notices, lost_notices = HostQueue(clock, late), HostQueue(clock, late)
@@ -90,6 +101,13 @@ class World:
         audience = Audience(subscribers, RegistryOutbox(self.rows), self.notices)
         self.ports = replace(self.ports, audience=audience)
 
+    def unguarded(self) -> list[str]:
+        """Return the names of all ports that do not pass the hook."""
+        outside = {"backend": self.backend, POISON: self.poison, NOTICES: self.poison_notices, "courier": self.courier}
+        found = [*unguarded(self.ports, "ports"), *(f for name, port in outside.items() for f in unguarded(port, name))]
+        missing = [field.name for field in fields(self.ports) if getattr(self.ports, field.name) is None]
+        return found + [f"ports.{name} is not there" for name in missing]
+
     async def notify(self, notice: Notice) -> None:
         """Do what the function of the notices does with one."""
         await self._foresee(delivering.notify(notice, ports=self.ports, courier=self.courier))
@@ -100,6 +118,7 @@ class World:
 
     async def visit(self, message: Message) -> None:
         """Do what the worker's function does with a message."""
+        self.leases.note_message(running(), message)
         if self.is_broken:
             raise RuntimeError("the worker is broken")
         await self._foresee(reconcile.visit(message, ports=self.ports, backend=self.backend))
@@ -143,6 +162,36 @@ class World:
         """Tell whether somebody from outside changed the cloud since a registry was asked for last."""
         return self.cloud.meddled_at is not None and self.cloud.meddled_at >= registry.operation.start_time
 
+    def note_told(self, answer: object) -> None:
+        """Note the end of an operation that an answer tells."""
+        told = answer.registry if isinstance(answer, Outcome) else answer
+        operation = told.operation if isinstance(told, Registry) else told
+        if isinstance(operation, Operation) and operation.is_terminal:
+            self.told[operation.id] = operation
+
+    def is_forgotten(self, record: Event | Operation) -> bool:
+        """Tell whether a record may be gone because it was kept for long enough."""
+        since, kept = (record.time, KEEP_EVENTS) if isinstance(record, Event) else (record.start_time, KEEP_OPERATIONS)
+        return self.clock.now() - since >= kept
+
+    def may_time_out(self, operation: Operation) -> bool:
+        """Tell whether an operation may take an hour: the net sees to it that it does not, unless the clock jumps."""
+        return not self.has_net or any(jump >= operation.start_time for jump in self.jumps)
+
+    def may_give_up(self, key: RegistryKey) -> bool:
+        """Tell whether a registry's message may fail too often."""
+        return key in self.poisoned
+
+    def licensed(self, hook: Hook) -> Hook:
+        """Return a hook that notices who changes the cloud without holding the lease."""
+
+        async def licensed(call: Call, perform: Perform) -> Any:
+            if call.method == "start" and not self.leases.may_start(running(), call.arguments[0], self.clock.now()):
+                self.violations.append(f"{call.by} changes the cloud and does not hold the lease")
+            return await hook(call, perform)
+
+        return licensed
+
     async def _foresee(self, function: Awaitable[None]) -> None:
         """Run a function that may raise only what it says."""
         try:
@@ -155,7 +204,8 @@ class World:
 
     def _notice(self, entry: Entry) -> None:
         name = entry.commit.key.name
-        told = map(partial("'{}': {}".format, name), broken_rules(entry))
+        rules = [*broken_rules(entry), *broken_records(entry), *self.leases.broken_rules(entry)]
+        told = map(partial("'{}': {}".format, name), rules)
         self.violations += [*told, *self._clouded(entry), *self.stranded()]
 
     def _clouded(self, entry: Entry) -> list[str]:
