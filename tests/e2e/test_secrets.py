@@ -25,6 +25,7 @@ from registry_api.storage.tables import TableRows
 from registry_api.worker import notification, provisioning
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
 from tests.notification.receiver import HttpReceiver
+from tests.senders import signed, source
 
 WORKERS = {
     QUEUE: provisioning.provision,
@@ -51,6 +52,8 @@ class Cage:
         self.signing_key, self.path, self.query = canary(), canary(), canary()
         self.digest = hashlib.sha256(self.key.encode()).hexdigest()
         self.signers = ["whsec_" + base64.b64encode(canary().encode()).decode() for _ in range(3)]
+        self.hook = "whsec_" + base64.b64encode(canary().encode()).decode()
+        hook = source("standard", self.hook, object_id=OBJECT, tenant=TENANT)
         owner = {"role": "Owner", "scope": "/"}
         key = {"name": "ci", "tenant": TENANT, "object_id": OBJECT, "sha256": self.digest, "roles": [owner]}
         here, nowhere = f"http://127.0.0.1:{receiver.port}", "http://127.0.0.1:9"
@@ -69,6 +72,7 @@ class Cage:
             "REGISTRY_KEYS": json.dumps([key]),
             "REGISTRY_SUBSCRIBERS": json.dumps(subscribers),
             "REGISTRY_LOCAL_SUBSCRIBERS": "true",
+            "REGISTRY_WEBHOOKS": json.dumps([hook]),
         }
         self.said: list[str] = []
 
@@ -76,7 +80,7 @@ class Cage:
     def canaries(self) -> list[str]:
         """Return every secret, in each of the ways in which it may be written."""
         tokens = [self.token, self.expired, self.forged]
-        signers = [signer.removeprefix("whsec_") for signer in self.signers]
+        signers = [signer.removeprefix("whsec_") for signer in (*self.signers, self.hook)]
         plain = [self.key, self.wrong_key, self.host_key, self.cookie, self.signing_key, self.path, self.query]
         parts = [part for token in tokens for part in token.split(".")[1:]]
         decoded = [base64.b64decode(signer).decode() for signer in signers]
@@ -97,7 +101,7 @@ class Cage:
                     **{name.replace("_", "-"): value for name, value in headers.items()},
                 },
                 params={},
-                route_params={"name": target, "id": target},
+                route_params={"name": target, "id": target, "source": target},
                 body=b"" if body is None else json.dumps(body).encode(),
             )
         )
@@ -186,6 +190,11 @@ async def test_no_secret_is_ever_told(
     assert (await cage.ask("create_registry", body=document, **bearer))[0] == 201
     created = await cage.ask("put_registry", "Demo2", document | {"name": "Demo2"}, x_functions_key=cage.key)
     assert created[0] == 201
+    third = document | {"name": "Demo3"}
+    sent = json.dumps(third).encode()
+    for secret, status in ((cage.hook, 200), (cage.signers[0], 401)):
+        headers = {name.replace("-", "_"): value for name, value in signed(sent, secret=secret).items()}
+        assert (await cage.ask("receive_webhook", "standard", third, **headers))[0] == status
     await cage.work()
     for function in WORKERS:
         await _run(function, b"{not a message")
