@@ -153,4 +153,6 @@ def webhooks(given: object) -> object:
         ) from None
     if len({source.name for source in sources}) != len(sources):
         raise ValueError("names a source twice")
+    if len({secret for source in sources for secret in source.secrets}) != sum(len(one.secrets) for one in sources):
+        raise ValueError("has a secret twice: a delivery to one source would do for another")
     return sources

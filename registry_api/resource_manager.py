@@ -63,10 +63,10 @@ def rest_of(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Return how long Azure wants to be left alone: seconds, or until a date."""
     given = headers.get("Retry-After", "").strip()
     if given.isdecimal():
-        return timedelta(seconds=int(given)) or None
+        return timedelta(seconds=int(given[:9])) or None
     try:
         until = parsedate_to_datetime(given)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(until - now, timedelta(0)) or None

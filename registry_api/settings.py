@@ -40,7 +40,7 @@ _DEVELOPMENT_CONNECTION = (
 
 # One of them is there on every plan: learn.microsoft.com/azure/app-service/reference-app-settings, and the host's own
 # test (azure-functions-host, EnvironmentExtensions).
-_SET_BY_AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_POD_NAME")
+_SET_BY_AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_POD_NAME", "CONTAINER_APP_NAME")
 
 
 class SettingsError(Exception):
@@ -267,7 +267,7 @@ class Settings(BaseModel):
         Field(alias="REGISTRY_DEVELOPER_TENANT", description="Tenant of the developer, in development."),
     ] = "00000000-0000-0000-0000-000000000001"
     subscription_id: Annotated[
-        str,
+        Guid,
         Field(alias="REGISTRY_SUBSCRIPTION_ID", description="Subscription of requests that do not name one."),
     ] = "00000000-0000-0000-0000-000000000000"
     resource_group: Annotated[

@@ -114,7 +114,7 @@ class AzureAuthorization:
         self._credential = credential
         self._clock = clock
         self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
-        self._resting_until: datetime | None = None
+        self._resting_until: dict[str, datetime] = {}  # by subscription: Azure counts for each
 
     async def tenant_of(self, subscription: str) -> str | None:
         """Return the tenant that a subscription trusts, None if our identity does not see the subscription."""
@@ -191,7 +191,9 @@ class AzureAuthorization:
             HttpResponseError: If Azure refuses.
             Refusal: If it does not answer, or wants to be left alone.
         """
-        if self._resting_until is not None and self._clock.now() < self._resting_until:
+        now, subscription = self._clock.now(), urlsplit(url).path.split("/")[2].lower()
+        self._resting_until = {one: until for one, until in self._resting_until.items() if now < until}
+        if subscription in self._resting_until:
             raise _unavailable("it wants to be left alone")
         if self._client is None:
             self._client = AsyncPipelineClient(
@@ -203,7 +205,7 @@ class AzureAuthorization:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 answer = await self._client.send_request(HttpRequest("GET", url, params=dict(query)))
                 if rest := rest_of(answer.headers, self._clock.now()):
-                    self._resting_until = self._clock.now() + min(rest, LONGEST_REST)
+                    self._resting_until[subscription] = self._clock.now() + min(rest, LONGEST_REST)
                 answer.raise_for_status()
                 return answer.text()
         except HttpResponseError as error:

@@ -53,6 +53,8 @@ class Cache(Generic[K, V]):
             answer = await self._ask(key)
         finally:
             del self._asking[key]
+        if not answer and len(self._kept) >= self._most:
+            return answer  # who asks about what is not there must not let what is there be forgotten
         self._kept[key] = _Kept(answer, asked_at + self._keep(answer))
         self._kept.move_to_end(key)
         if len(self._kept) > self._most:

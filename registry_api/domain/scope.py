@@ -1,8 +1,17 @@
 """Where a registry belongs on Azure: its subscription and resource group, and its resource id."""
 
+import re
+
 from pydantic import BaseModel, ConfigDict
 
+GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_SUBSCRIPTION = re.compile(GUID)
 _TYPE = "Microsoft.MachineLearningServices/registries"
+
+
+def is_subscription_id(text: str) -> bool:
+    """Tell whether a subscription may be called so: by a GUID, as Azure calls them."""
+    return _SUBSCRIPTION.fullmatch(text) is not None
 
 
 class Scope(BaseModel):

@@ -13,6 +13,7 @@ from registry_api.domain.scope import Scope
 
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)  # as Standard Webhooks has it
+MOST_SECRETS = 5  # of a source, while they are changed
 _SHORTEST = 24  # characters of a secret of another kind
 
 Secret = Annotated[str, Field(min_length=_SHORTEST, max_length=256)]
@@ -35,9 +36,9 @@ class WebhookSource(BaseModel):
     kind: SourceKind
     tenant: Guid
     object_id: Guid
-    subscription_id: Annotated[str, Field(pattern=rf"^{GROUP}$")]
+    subscription_id: Guid
     resource_group: Annotated[str, Field(pattern=rf"^{GROUP}$")]
-    secrets: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=5, repr=False)]
+    secrets: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=MOST_SECRETS, repr=False)]
     hook_subscription: Guid | None = None
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from registry_api.domain.events import Origin
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
 from registry_api.domain.registry import ProvisioningState
-from registry_api.domain.scope import Scope
+from registry_api.domain.scope import GUID, Scope, is_subscription_id
 from registry_api.http.messages import Parameter, Request
 from registry_api.service.authorizing import Inquiry
 
@@ -24,9 +24,7 @@ _SCOPE_PART = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
 HOST_KEY = "code"  # the Functions host's own parameter
 
 TEXT = {"type": "string"}
-SUBSCRIPTION = Parameter(
-    "subscription_id", "Subscription of the registry.", {"type": "string", "pattern": f"^{_SCOPE_PART.pattern}$"}
-)
+SUBSCRIPTION = Parameter("subscription_id", "Subscription of the registry.", {"type": "string", "pattern": f"^{GUID}$"})
 RESOURCE_GROUP = Parameter(
     "resource_group", "Resource group of the registry.", {"type": "string", "pattern": f"^{_SCOPE_PART.pattern}$"}
 )
@@ -190,7 +188,15 @@ def _tag(text: str | None) -> str | None:
 
 def _scope_part(request: Request, name: str) -> str | None:
     text = request.query.get(name)
-    if text is not None and not _SCOPE_PART.fullmatch(text):
+    if text is None:
+        return None
+    if name == SUBSCRIPTION.name and not is_subscription_id(text):
+        raise refuse(
+            Code.INVALID_PARAMETER,
+            f"'{name}' must be the id of a subscription: a GUID, such as 00000000-0000-0000-0000-000000000000.",
+            name,
+        )
+    if not _SCOPE_PART.fullmatch(text):
         raise refuse(
             Code.INVALID_PARAMETER, f"'{name}' must be 1 to 90 letters, digits, '_', '-', '.' or parentheses.", name
         )

@@ -6,7 +6,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
-from registry_api.access.webhooks import unknown_sender
+from registry_api.access.webhooks import is_delivery_id, unknown_sender
 from registry_api.bootstrap import App
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Path, refuse, write_path
@@ -21,7 +21,6 @@ from registry_api.service.deliveries import Delivered, Delivery, Verdict
 
 _PING, _DISPATCH = "ping", "repository_dispatch"
 _BUILD = "build.complete"
-_MOST_IN_ID = 255
 _FIELDS = ("registry", "registries")
 
 
@@ -94,8 +93,9 @@ def _read_azure_devops(source: WebhookSource, request: Request) -> _Payload:
     subscription, delivery, kind = (fields.get(name) for name in ("subscriptionId", "id", "eventType"))
     if not isinstance(subscription, str) or subscription.lower() != source.hook_subscription:
         raise unknown_sender()
-    if not isinstance(delivery, str) or not 0 < len(delivery) <= _MOST_IN_ID:
-        raise refuse(Code.WRONG_TYPE, f"'id' must be the event's id: text of at most {_MOST_IN_ID} characters.", "id")
+    if not isinstance(delivery, str) or not is_delivery_id(delivery):
+        message = "'id' must be the event's id: 1 to 255 visible ASCII characters without a full stop."
+        raise refuse(Code.WRONG_TYPE, message, "id")
     if kind != _BUILD:
         raise refuse(Code.INVALID_VALUE, f"'eventType' must be {_BUILD}.", "eventType")
     resource = _mapping_at(event, ("resource",))

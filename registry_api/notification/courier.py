@@ -120,5 +120,5 @@ def _pause(told: str | None, now: datetime) -> timedelta | None:
         if told.isascii() and told.isdigit():
             return timedelta(seconds=int(told[:9]))
         return max(parsedate_to_datetime(told) - now, timedelta(0))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

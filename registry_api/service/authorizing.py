@@ -104,9 +104,10 @@ async def authorize_listing(inquiry: Inquiry, roles: Roles) -> None:
     Raises:
         Refusal: If it may not, or it cannot be told.
     """
-    subscription = inquiry.within.subscription_id
-    if subscription is not None:
-        named = inquiry.scope.id if inquiry.within.resource_group else f"/subscriptions/{subscription}"
+    within = inquiry.within
+    if within.subscription_id or within.resource_group:
+        subscription = inquiry.scope.subscription_id
+        named = inquiry.scope.id if within.resource_group else f"/subscriptions/{subscription}"
         permissions = await roles.permissions_of(inquiry.caller, subscription)
         if not permissions.allow_somewhere(Action.READ, named):
             raise forbidden(Action.READ, named, inquiry.caller)

@@ -21,6 +21,8 @@ from registry_api.service.ports import Conflict, Page, Ports, Revision
 from registry_api.service.recording import commit_of
 
 _ATTEMPTS = 5
+_LOOK_AHEAD = 100
+_PAGES_PER_REQUEST = 4  # of what the caller may not read
 
 _Record = TypeVar("_Record", Operation, Event, Undelivered)
 
@@ -153,13 +155,25 @@ async def _list(
     if not is_registry_name(name):
         raise registries.not_found(name)
     key = RegistryKey.of(inquiry.caller.tenant, name)
-    page = await read_page(key, limit, continuation)
-    shown = await readable(page.items, lambda record: (record.scope, name), inquiry, ports.roles)
-    if not shown and continuation is None:
+
+    async def read_visible(most: int, after: str | None) -> Page[_Record]:
+        """Return a page with what the caller may read, of the first of some pages that has any."""
+        for _ in range(_PAGES_PER_REQUEST):
+            page = await read_page(key, most, after)
+            shown = await readable(page.items, lambda record: (record.scope, name), inquiry, ports.roles)
+            after = page.continuation
+            if shown or after is None:
+                return Page(shown, after)
+        return Page((), None)
+
+    page = await read_visible(limit, continuation)
+    if not page.items and continuation is None:
         registry = await see(await ports.store.read(key), Action.READ, name, inquiry, ports.roles)
-        if registry is None and page.continuation is None:
+        if registry is None:
             raise registries.not_found(name)
-    return Page(shown, page.continuation)
+    # That there is more is told only of what the caller may read.
+    is_more = page.continuation is not None and (await read_visible(_LOOK_AHEAD, page.continuation)).items
+    return Page(page.items, page.continuation if is_more else None)
 
 
 def _key_of(operation_id: str, caller: Caller) -> RegistryKey:

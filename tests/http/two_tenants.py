@@ -36,7 +36,9 @@ from tests.service.world import CountingIds, World
 
 OURS, THEIRS = "aaaaaaaa-0000-0000-0000-000000000001", "bbbbbbbb-0000-0000-0000-000000000002"
 OBJECT = "cccccccc-0000-0000-0000-000000000003"  # the same in both tenants
-GROUP = "/subscriptions/s1/resourceGroups/ml"
+SUBSCRIPTION = "abcdef11-2222-3333-4444-555555555555"
+OTHER_SUBSCRIPTION = "abcdef11-2222-3333-4444-666666666666"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/ml"
 KEYS = {"ours": (OURS, "Owner", "/"), "ours-reader": (OURS, "Reader", GROUP), "theirs": (THEIRS, "Owner", "/")}
 NAMES = ("Demo1", "Demo2", "demo3", "Demo4")  # of both
 THEIR_NAMES = ("Bravo1", "Bravo2", "Bravo3", "Gone1", "Midway1")
@@ -93,7 +95,11 @@ class Place:
             }
             for name, (tenant, role, scope) in KEYS.items()
         ]
-        scope = {"REGISTRY_SUBSCRIPTION_ID": "s1", "REGISTRY_RESOURCE_GROUP": "ml", "REGISTRY_KEYS": json.dumps(keys)}
+        scope = {
+            "REGISTRY_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "REGISTRY_RESOURCE_GROUP": "ml",
+            "REGISTRY_KEYS": json.dumps(keys),
+        }
         settings = Settings.read(SETTINGS | scope)
         self.world = World(roles=StaticRoles(settings.role_book))
         self.world.store = store(self.world.rows)
@@ -146,7 +152,7 @@ class Loot:
         self.links: list[str] = []
         self.etags: list[str] = ["*", '"x"']
         self.keys: list[str] = ["key-1", "key-2", "key-3", "own-1", "own-2", "own-3", "own-4"]
-        self.texts: list[str] = ["ml", "s1", THEIRS, OBJECT, "team:theirs", "Succeeded"]
+        self.texts: list[str] = ["ml", SUBSCRIPTION, THEIRS, OBJECT, "team:theirs", "Succeeded"]
 
     def take(self, reply: Reply) -> None:
         """Keep what an answer tells."""
@@ -242,7 +248,9 @@ class Attacker:
         makers: dict[str, Callable[[], str]] = {
             "continuation": lambda: self._dice.choice(self._loot.continuations),
             "top": lambda: self._dice.choice(("1", "2", "100", "0")),
-            "subscription_id": lambda: self._dice.choice(("s1", "s1", "S1", "s2", "x y")),
+            "subscription_id": lambda: self._dice.choice(
+                (SUBSCRIPTION, SUBSCRIPTION, SUBSCRIPTION.upper(), OTHER_SUBSCRIPTION, "x y")
+            ),
             "resource_group": lambda: self._dice.choice(("ml", "ml", "other", "theirs")),
             "validate_only": lambda: self._dice.choice(("true", "false", "maybe")),
             "location": lambda: self._dice.choice((*REGIONS, "nowhere")),

@@ -44,12 +44,20 @@ async def _read_operation(world: World, name: str, inquiry: Inquiry) -> Any:
     return await history.read_operation(await _operation_of(world, name), inquiry, ports=world.ports)
 
 
+async def _first_page(read: Any, world: World, name: str, inquiry: Inquiry) -> Any:
+    """Return a page of one; that there is more to come is a part of the answer."""
+    page = await read(name, 1, None, inquiry, ports=world.ports)
+    if not page.items and page.continuation is not None:
+        raise AssertionError("an empty page leads on")
+    return page
+
+
 VERBS: dict[str, tuple[Action, Verb]] = {
     "read": (Action.READ, lambda w, name, who: registries.read(name, who, ports=w.ports)),
     "revisions": (Action.READ, lambda w, name, who: history.list_revisions(name, 9, None, who, ports=w.ports)),
-    "operations": (Action.READ, lambda w, name, who: history.list_operations(name, 9, None, who, ports=w.ports)),
-    "events": (Action.READ, lambda w, name, who: history.list_events(name, 9, None, who, ports=w.ports)),
-    "undelivered": (Action.READ, lambda w, name, who: history.list_undelivered(name, 9, None, who, ports=w.ports)),
+    "operations": (Action.READ, lambda w, name, who: _first_page(history.list_operations, w, name, who)),
+    "events": (Action.READ, lambda w, name, who: _first_page(history.list_events, w, name, who)),
+    "undelivered": (Action.READ, lambda w, name, who: _first_page(history.list_undelivered, w, name, who)),
     "operation": (Action.READ, _read_operation),
     "plan": (Action.READ, lambda w, name, who: planning.preview(_document(name), _intent(who), ports=w.ports)),
     "put": (Action.WRITE, lambda w, name, who: registries.put(_document(name), _intent(who), ports=w.ports)),
@@ -200,6 +208,27 @@ async def test_the_past_is_told_registry_by_registry() -> None:
 
     assert await scopes("reader") == {HERE, BESIDE}
     assert await scopes("contributor") == {HERE}
+
+
+async def test_what_follows_is_told_only_of_what_one_may_read() -> None:
+    """A page leads on only to records that the caller may read, however many others there are."""
+    world = await world_of_registries()
+    await registries.delete("Demo1", Intent(ROOT, HERE), ports=world.ports)
+    await world.settle()
+    await registries.put(examine({"name": "Demo1", "location": "eastus"}), Intent(ROOT, BESIDE), ports=world.ports)
+    await world.settle()
+
+    async def walk(actor: str) -> list[int]:
+        sizes, continuation = [], None
+        while True:
+            page = await history.list_events("Demo1", 1, continuation, Inquiry(caller(actor), HERE), ports=world.ports)
+            sizes.append(len(page.items))
+            continuation = page.continuation
+            if continuation is None:
+                return sizes
+
+    assert await walk("reader") == [1] * 6  # two lives of the name
+    assert await walk("contributor") == [1] * 4  # the first of them
 
 
 async def test_a_key_is_not_used_up_by_who_may_not_create() -> None:

@@ -2,12 +2,11 @@
 
 import re
 import urllib.parse
-import uuid
 
 from registry_api.bootstrap import App
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, quote, refuse
-from registry_api.domain.scope import Scope
+from registry_api.domain.scope import Scope, is_subscription_id
 from registry_api.http import parameters
 from registry_api.http.messages import Parameter, Request
 from registry_api.service.accepting import Intent
@@ -79,7 +78,7 @@ def inquiry_of(request: Request, app: App) -> Inquiry:
     """
     version_of(request)
     subscription, group = request.path["subscription"], request.path.get("group")
-    if not _is_guid(subscription):
+    if not is_subscription_id(subscription):
         raise refuse(
             Code.INVALID_SUBSCRIPTION_ID,
             f"{quote(subscription)} is not the id of a subscription: that is a GUID, such as "
@@ -127,10 +126,3 @@ def status_path(subscription: str, location: str, operation_id: str) -> str:
 def status_address(request: Request, path: str, kind: str) -> str:
     """Return an absolute address of an operation's status, in one of its two kinds."""
     return f"{request.base_url}/{path}?{API_VERSION.name}={request.query[API_VERSION.name]}&type={kind}"
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

@@ -65,6 +65,14 @@ class RegionDetails(Body):
     message: str | None = None
 
 
+class RemovedRegion(Body):
+    """A region on its way out, which is none of the registry's any more."""
+
+    location: str
+    provisioning_state: str
+    message: str | None = None
+
+
 class RegistryProperties(Body):
     """What a registry is; `provisioning_state` and `description` are beyond most versions of the contract."""
 
@@ -75,6 +83,7 @@ class RegistryProperties(Body):
     managed_resource_group: ArmResourceId
     managed_resource_group_tags: dict[str, str]
     provisioning_state: str
+    regions_being_removed: list[RemovedRegion]
     description: str | None = None
 
 

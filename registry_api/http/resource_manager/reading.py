@@ -151,7 +151,8 @@ def read_patch(body: object) -> dict[str, Any]:
     )
     if translation.problems:
         raise Refusal(*translation.problems)
-    return {"tags": whole["tags"]} if whole.get("tags") is not None else {}
+    # What it may repeat and not change is judged as the registry door judges it.
+    return {field: whole[field] for field in ("tags", "location", "name") if whole.get(field) is not None}
 
 
 def _whole(body: object) -> dict[str, Any]:
@@ -202,7 +203,8 @@ def _storage(translation: Translation, accounts: list[Any], path: Path, place: P
                 )
             options.setdefault(option, value)
             translation.places.setdefault((*path, "storage_config", option), (*account_place, name))
-        if account.get("allowBlobPublicAccess") not in {None, False}:
+        is_public = account.get("allowBlobPublicAccess")
+        if is_public is not None and is_public is not False:
             translation.problems.append(
                 Problem(
                     Code.INVALID_VALUE,

@@ -16,6 +16,7 @@ from registry_api.http.resource_manager.bodies import (
     RegionProgress,
     RegistryProperties,
     RegistryResource,
+    RemovedRegion,
     StorageAccountDetails,
     SystemCreatedAcrAccount,
     SystemCreatedStorageAccount,
@@ -53,6 +54,11 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
             managed_resource_group=ArmResourceId(resource_id=_managed_group(registry)),
             managed_resource_group_tags=spec.tags,
             provisioning_state=registry.state,
+            regions_being_removed=[
+                RemovedRegion(location=name, provisioning_state=registry.region_states()[name], **_message(resources))
+                for name, resources in registry.regions.items()
+                if name not in spec.region_names
+            ],
             **description,
         ),
     )
