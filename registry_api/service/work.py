@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
@@ -63,8 +64,9 @@ class _Work:
         }
         started: set[tuple[Verb, ResourceKey]] = set()
         doubts: dict[ResourceKey, Doubt] = {}
+        unseen: dict[ResourceKey, Failure] = {}
         while True:
-            observed, unseen = await self._look()
+            observed, unseen = await self._look(_throttled(unseen | failures))
             remaining = self._plan(observed)
             known = unseen | failures
             to_start = {
@@ -94,15 +96,21 @@ class _Work:
         waited_for = {resource.key: Observation(Presence.CHANGING) for resource in self.registry.resources}
         return plan(self.registry.resources, self.registry.wanted, waited_for | {**observed})
 
-    async def _look(self) -> tuple[dict[ResourceKey, Observation], dict[ResourceKey, Failure]]:
-        """Return what is seen, and why the rest is not, but for what rests; what cannot be seen is waited for."""
+    async def _look(
+        self, throttled: Mapping[ResourceKey, Failure] = MappingProxyType({})
+    ) -> tuple[dict[ResourceKey, Observation], dict[ResourceKey, Failure]]:
+        """Return what is seen, and why the rest is not, but for what rests; what cannot be seen is waited for.
+
+        Args:
+            throttled: What the cloud wants to be left alone about since this visit has asked.
+        """
         now = self.clock.now()
         answers = await self._ask(
             (resource.key, partial(self.backend.observe, self.registry, resource))
             for resource in self.registry.resources
-            if not resource.is_resting(now)
+            if not resource.is_resting(now) and resource.key not in throttled
         )
-        unseen, seen = {}, {}
+        unseen, seen = {**throttled}, {}
         resources = {resource.key: resource for resource in self.registry.resources}
         for key, answer in answers.items():
             if not isinstance(answer, Failure):
@@ -149,6 +157,10 @@ class _Work:
             except Exception:  # noqa: BLE001 - the deadline has to hold whatever a backend does
                 _log.exception("The backend failed in a way that nobody foresaw.")
                 return _UNFORESEEN
+
+
+def _throttled(failures: Mapping[ResourceKey, Failure]) -> dict[ResourceKey, Failure]:
+    return {key: failure for key, failure in failures.items() if failure.kind is FailureKind.THROTTLED}
 
 
 def _may_yet_happen(failure: Failure) -> bool:

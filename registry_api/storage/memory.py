@@ -124,7 +124,10 @@ class MemoryQueue:
     async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds."""
         await asyncio.sleep(0)
-        delivery = Delivery(self._number(), encode(message), 0, self._number())
+        self._put(encode(message), delay)
+
+    def _put(self, body: bytes, delay: timedelta) -> None:
+        delivery = Delivery(self._number(), body, 0, self._number())
         visible_at = self._clock.now() + timedelta(seconds=whole_seconds(delay))
         self._entries[delivery.id] = _Entry(delivery, visible_at)
 

@@ -1,12 +1,15 @@
 """What a visit does in the cloud, and for how long."""
 
+from datetime import timedelta
+
 import pytest
 
 from registry_api.domain import lifecycle
 from registry_api.domain.lifecycle import Acceptance
-from registry_api.domain.plan import Action, Observation, Presence
+from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import LEASE, Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey
+from registry_api.domain.settling import Doubt, doubted
 from registry_api.domain.visits import Findings
 from registry_api.service import work
 from registry_api.service.leasing import KeptLease
@@ -148,3 +151,53 @@ async def test_only_what_is_not_ours_and_not_wanted_is_as_good_as_gone(failure: 
     is_gone = failure is TAKEN and not wanted
     assert findings.observed[account] == Observation(Presence.ABSENT if is_gone else Presence.CHANGING)
     assert findings.failures == ({} if is_gone else {account: failure})
+
+
+@pytest.mark.parametrize("where", ["blind", "refuse"])
+async def test_what_is_throttled_is_left_alone_for_the_rest_of_the_visit(where: str) -> None:
+    """A resource that the cloud wants to be left alone about is not asked about again while the others are made."""
+    world, registry = await asked()
+    account, home = registry.resources
+    slow = Failure(code="TooMany", message="Slow.", kind=FailureKind.THROTTLED, retry_after=timedelta(seconds=9))
+    seen: list[ResourceKey] = []
+    observe = world.backend.observe
+
+    async def counted(registry: Registry, resource: Resource) -> Observation:
+        seen.append(resource.key)
+        return await observe(registry, resource)
+
+    world.backend.observe = counted  # type: ignore[method-assign]
+    setattr(world.backend, where, lambda resource: BackendError(slow) if resource.key == account.key else None)
+    findings = await worked(world, registry)
+
+    assert (seen.count(account.key), seen.count(home.key)) == (1, 2)
+    assert findings.failures == {account.key: slow}
+    assert findings.observed[account.key] == Observation(Presence.CHANGING)
+    assert findings.doubts == {}
+
+
+@pytest.mark.parametrize(("kind", "is_doubtful"), [(FailureKind.TRANSIENT, True), (FailureKind.BLOCKED, False)])
+async def test_a_start_that_was_not_answered_is_in_doubt(kind: FailureKind, *, is_doubtful: bool) -> None:
+    """What the cloud may yet do is told with the findings, and until when; what it has refused is not."""
+    world, registry = await asked()
+    world.backend.settling_time = timedelta(seconds=60)
+    failure = Failure(code="Code", message="Message.", kind=kind)
+    account, home = registry.resources
+    world.backend.refuse = lambda resource: BackendError(failure) if resource.key == account.key else None
+    findings = await worked(world, registry)
+
+    expected = {account.key: Doubt(Verb.CREATE, world.clock.now() + timedelta(seconds=60))}
+    assert findings.doubts == (expected if is_doubtful else {})
+    assert home.key not in findings.doubts
+
+
+async def test_what_may_yet_appear_is_waited_for() -> None:
+    """A resource that is to be gone, and is, is waited for while it may appear."""
+    world, registry = await asked()
+    doubt = Doubt(Verb.CREATE, world.clock.now() + timedelta(seconds=1))
+    resources = tuple(doubted(resource, doubt) for resource in registry.resources)
+    leaving = registry.model_copy(update={"deleting": True, "resources": resources})
+
+    assert [action.verb for action in (await worked(world, leaving)).remaining] == ["Wait", "Wait"]
+    world.clock.advance(1)
+    assert (await worked(world, leaving)).remaining == ()

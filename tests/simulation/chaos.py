@@ -167,7 +167,7 @@ class Chaos:
         return fault
 
     def _is_doubled(self, call: Call) -> bool:
-        is_message = call.port in {QUEUE, POISON, NOTICES} and call.method == "send"
+        is_message = call.port in {QUEUE, POISON, NOTICES} and call.method in {"send", "put"}
         return is_message and self.is_on and self._random.random() < self._weather.duplicate_rate
 
     def _delay(self, process: str) -> float:

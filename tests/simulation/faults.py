@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tests.simulation.boundaries import Call, Perform
 from tests.simulation.processes import running
-from tests.simulation.world import BACKEND, not_answering
+from tests.simulation.world import BACKEND, WORKERS, not_answering
 
 
 class Fault(StrEnum):
@@ -20,9 +20,6 @@ class Fault(StrEnum):
     LEFT = "left"  # the process dies, and it happens later
     PAUSED = "paused"  # the process sleeps for longer than a lease, while others work, and then it happens
 
-
-WORKERS = ("worker", "twin")
-"""How the names of processes begin that work on messages."""
 
 _HAPPENING_LATER = {Fault.LATE, Fault.LEFT}
 

@@ -1,64 +1,21 @@
 """The flows whose every boundary is a crash point. A flow arms its world where boundaries begin to count."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from registry_api.domain.delivery import REMIND_AFTER, DeliveryFailure
 from registry_api.domain.drift import CHECK_INTERVAL
-from registry_api.domain.operation import Operation
-from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Kind
-from registry_api.service import history, registries
-from registry_api.service.accepting import Outcome
+from registry_api.service import registries
 from registry_api.service.ports import Letter
-from tests.service.world import ADA, ASKING, document
-from tests.simulation.cloud import Place, refused
-from tests.simulation.processes import running
+from tests.service.world import ADA, document
+from tests.simulation import asking, troubles
+from tests.simulation.cloud import refused
 from tests.simulation.scenario import Scenario, intent
-
-_NAME = "Demo1"
-
-
-def _put(world: Scenario, *regions: str, **fields: Any) -> Callable[[], Awaitable[Outcome]]:
-    wanted = document(*regions, **fields)
-
-    async def put() -> Outcome:
-        outcome = await registries.put(wanted, intent(), ports=world.ports)
-        if outcome.registry.spec != wanted.spec:
-            world.violations.append(f"what was put is {wanted.spec}, what was answered {outcome.registry.spec}")
-        return outcome
-
-    return put
-
-
-def _delete(world: Scenario) -> Callable[[], Awaitable[Registry | None]]:
-    return lambda: registries.delete(_NAME, intent(), ports=world.ports)
-
-
-def _reconcile(world: Scenario) -> Callable[[], Awaitable[Registry]]:
-    return lambda: registries.retry(_NAME, intent(), ports=world.ports)
-
-
-def _cancel(world: Scenario) -> Callable[[], Awaitable[Operation]]:
-    async def cancel() -> Operation:
-        newest = (await registries.read(_NAME, ASKING, ports=world.ports)).operation
-        running().cancels.add(newest.id)
-        return await history.cancel(newest.id, intent(), ports=world.ports)
-
-    return cancel
-
-
-async def _existing(world: Scenario, *regions: str) -> None:
-    """Let there be a registry that has succeeded, or failed if the cloud is in trouble."""
-    await world.ask(_put(world, *regions))
-    await world.settle()
-    world.arm()
 
 
 async def create(world: Scenario) -> None:
     """A registry is made."""
     world.arm()
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.settle()
 
 
@@ -72,75 +29,75 @@ async def create_once(world: Scenario) -> None:
 
 async def update(world: Scenario) -> None:
     """A registry gets another description, which changes nothing in the cloud."""
-    await _existing(world, "eastus")
-    await world.ask(lambda: registries.patch(_NAME, {"description": "new"}, intent(), ports=world.ports))
+    await asking.existing(world, "eastus")
+    await world.ask(lambda: registries.patch(asking.NAME, {"description": "new"}, intent(), ports=world.ports))
     await world.settle()
 
 
 async def add_region(world: Scenario) -> None:
     """A registry gets another region."""
-    await _existing(world, "eastus")
-    await world.ask(_put(world, "eastus", "westus"))
+    await asking.existing(world, "eastus")
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.settle()
 
 
 async def remove_region(world: Scenario) -> None:
     """A registry loses a region."""
-    await _existing(world, "eastus", "westus")
-    await world.ask(_put(world, "eastus"))
+    await asking.existing(world, "eastus", "westus")
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
 async def delete(world: Scenario) -> None:
     """A registry is deleted."""
-    await _existing(world, "eastus", "westus")
-    await world.ask(_delete(world))
+    await asking.existing(world, "eastus", "westus")
+    await world.ask(asking.delete(world))
     await world.settle()
 
 
 async def delete_and_create(world: Scenario) -> None:
     """A registry is deleted, and another one is made under its name."""
-    await _existing(world, "eastus")
-    await world.ask(_delete(world))
+    await asking.existing(world, "eastus")
+    await world.ask(asking.delete(world))
     await world.settle()
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
 async def cancel(world: Scenario) -> None:
     """A creation is canceled while it is under way."""
     world.arm()
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.work()
-    await world.ask(_cancel(world))
+    await world.ask(asking.cancel(world))
     await world.settle()
 
 
 async def cancel_deletion(world: Scenario) -> None:
     """A deletion is canceled while it is under way, and the registry is made whole again."""
-    await _existing(world, "eastus")
-    await world.ask(_delete(world))
+    await asking.existing(world, "eastus")
+    await world.ask(asking.delete(world))
     await world.work()
-    await world.ask(_cancel(world))
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.cancel(world))
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
 async def supersede(world: Scenario) -> None:
     """A registry gets one region while another one is still being made."""
     world.arm()
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.work()
-    await world.ask(_put(world, "eastus", "eastus2"))
+    await world.ask(asking.put(world, "eastus", "eastus2"))
     await world.settle()
 
 
 async def supersede_by_deletion(world: Scenario) -> None:
     """A registry is deleted while it is being made."""
     world.arm()
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.work()
-    await world.ask(_delete(world))
+    await world.ask(asking.delete(world))
     await world.settle()
 
 
@@ -148,33 +105,33 @@ async def fail(world: Scenario) -> None:
     """A registry fails in one of its regions for good."""
     world.cloud.trouble = lambda _, resource: refused("westus") if resource.region == "westus" else None
     world.arm()
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.settle()
 
 
 async def retry(world: Scenario) -> None:
     """What has failed is tried again when the cause is gone."""
     world.cloud.trouble = lambda _, resource: refused("westus") if resource.region == "westus" else None
-    await _existing(world, "eastus", "westus")
+    await asking.existing(world, "eastus", "westus")
     world.cloud.trouble = lambda *_: None
-    await world.ask(_reconcile(world))
+    await world.ask(asking.reconcile(world))
     await world.settle()
 
 
 async def retry_by_put(world: Scenario) -> None:
     """What has failed is tried again because the same document is put again."""
     world.cloud.trouble = lambda _, resource: refused("westus") if resource.region == "westus" else None
-    await _existing(world, "eastus", "westus")
+    await asking.existing(world, "eastus", "westus")
     world.cloud.trouble = lambda *_: None
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.settle()
 
 
 async def reconcile(world: Scenario) -> None:
     """A registry of which something was removed and something else changed is looked at again."""
-    await _existing(world, "eastus", "westus")
-    _meddle(world)
-    await world.ask(_reconcile(world))
+    await asking.existing(world, "eastus", "westus")
+    asking.meddle(world)
+    await world.ask(asking.reconcile(world))
     await world.settle()
 
 
@@ -182,13 +139,13 @@ async def poison(world: Scenario) -> None:
     """Every visit fails at once, until the host gives the message up."""
     world.break_worker()
     world.arm()
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
 async def lost_queue(world: Scenario) -> None:
     """Every message is lost while a registry is being made, and the resync timer notices."""
-    await world.ask(_put(world, "eastus", "westus"))
+    await world.ask(asking.put(world, "eastus", "westus"))
     await world.work()
     world.lose_messages()
     world.arm()
@@ -197,8 +154,8 @@ async def lost_queue(world: Scenario) -> None:
 
 async def lost_deletion(world: Scenario) -> None:
     """Every message is lost while a registry is on its way out."""
-    await _existing(world, "eastus")
-    await world.ask(_delete(world))
+    await asking.existing(world, "eastus")
+    await world.ask(asking.delete(world))
     world.lose_messages()
     await world.settle_with_net()
 
@@ -206,7 +163,7 @@ async def lost_deletion(world: Scenario) -> None:
 async def overdue(world: Scenario) -> None:
     """No visit ever ends, and the resync timer ends the operation."""
     world.break_worker()
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     world.lose_messages()
     world.let_time_out()
     world.arm()
@@ -215,8 +172,8 @@ async def overdue(world: Scenario) -> None:
 
 async def drift(world: Scenario) -> None:
     """Something is removed and something else changed behind a registry, and the resync timer repairs it."""
-    await _existing(world, "eastus", "westus")
-    _meddle(world)
+    await asking.existing(world, "eastus", "westus")
+    asking.meddle(world)
     for is_armed in (True, True, False):  # a look that fails is made again an interval later
         world.plan.is_armed = is_armed
         world.clock.advance(CHECK_INTERVAL.total_seconds())
@@ -226,11 +183,11 @@ async def drift(world: Scenario) -> None:
 
 async def drift_and_update(world: Scenario) -> None:
     """A registry that has drifted is changed in the moment in which it is looked at."""
-    await _existing(world, "eastus", "westus")
-    _meddle(world)
+    await asking.existing(world, "eastus", "westus")
+    asking.meddle(world)
     world.clock.advance(CHECK_INTERVAL.total_seconds())
     await world.tick()
-    await world.ask(_put(world, "eastus", "eastus2"))
+    await world.ask(asking.put(world, "eastus", "eastus2"))
     await world.settle_with_net()
 
 
@@ -238,17 +195,17 @@ async def told(world: Scenario) -> None:
     """Somebody is told that a registry is made."""
     _listen(world)
     world.arm()
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
 async def told_of_the_end(world: Scenario) -> None:
     """Somebody is told that a registry is gone, and that there is another one of its name."""
     _listen(world)
-    await _existing(world, "eastus")
-    await world.ask(_delete(world))
+    await asking.existing(world, "eastus")
+    await world.ask(asking.delete(world))
     await world.settle()
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
@@ -257,7 +214,7 @@ async def told_again(world: Scenario) -> None:
     _listen(world)
     world.letters.trouble = lambda _, letter: _reluctance(world, letter)
     world.arm()
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     await world.settle()
 
 
@@ -265,7 +222,7 @@ async def told_after_a_loss(world: Scenario) -> None:
     """Every notice is lost, and the resync timer finds what is yet to be told."""
     _listen(world)
     world.letters.trouble = lambda *_: DeliveryFailure(cause="It answered 500.")
-    await world.ask(_put(world, "eastus"))
+    await world.ask(asking.put(world, "eastus"))
     while world.queue.messages():
         await world.work()
     world.lose_messages()
@@ -284,14 +241,6 @@ def _reluctance(world: Scenario, letter: Letter) -> DeliveryFailure | None:
         return DeliveryFailure(cause="It answered 410.", final=True)
     tried = [other for other in world.letters.tried[f"of-{ADA.tenant}"] if other.id == letter.id]
     return DeliveryFailure(cause="It answered 500.") if len(tried) < 2 else None
-
-
-def _meddle(world: Scenario) -> None:
-    lost: list[Place] = [thing.place for thing in world.cloud.things() if thing.place.kind is Kind.STORAGE_ACCOUNT]
-    spoiled = [thing.place for thing in world.cloud.things() if thing.place.kind is Kind.REPLICA]
-    world.cloud.lose(lost[0])
-    world.cloud.spoil(spoiled[0])
-    world.clock.advance(1)
 
 
 Flow = Callable[[Scenario], Awaitable[None]]
@@ -324,6 +273,7 @@ FLOWS: dict[str, Flow] = {
         told_of_the_end,
         told_again,
         told_after_a_loss,
+        *troubles.FLOWS,
     )
 }
 """By their names. A new flow is a function here and is covered like the others."""

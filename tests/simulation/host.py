@@ -1,5 +1,6 @@
 """The Functions host around the worker, by the rules of azure-sdk-for-net, QueueProcessor.cs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -30,6 +31,11 @@ class HostQueue(MemoryQueue):
     async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after the delay or later: queues keep no order."""
         await super().send(message, delay + self._late())
+
+    async def put(self, body: bytes, delay: timedelta) -> None:
+        """Put any content on the queue."""
+        await asyncio.sleep(0)
+        self._put(body, delay + self._late())
 
     async def release(self, delivery: Delivery, delay: timedelta) -> None:
         """Let a message be seen again after a delay.
@@ -66,7 +72,7 @@ class Host(Generic[Content]):
     Args:
         queue: The queue.
         poison: Where messages go that failed too often; None for the poison queue itself.
-        model: What messages are.
+        read: Tells what a message says, None if nobody can read it.
         function: What is run. It may raise anything.
     """
 
@@ -74,12 +80,12 @@ class Host(Generic[Content]):
         self,
         queue: HostQueue,
         poison: HostQueue | None,
-        model: type[Content],
+        read: Callable[[Delivery], Awaitable[Content | None]],
         function: Callable[[Content], Awaitable[None]],
     ) -> None:
         self._queue = queue
         self._poison = poison
-        self._model = model
+        self._read = read
         self._function = function
 
     @property
@@ -97,23 +103,24 @@ class Host(Generic[Content]):
             return  # the message shows itself again, unless somebody else has it
 
     async def _work_on(self, delivery: Delivery) -> None:
-        message = self._model.model_validate_json(delivery.body)
         if self._poison is not None and delivery.dequeue_count > MOST_DELIVERIES:
-            await self._give_up(delivery, message)
+            await self._give_up(delivery)
             return
         try:
-            await self._function(message)
+            message = await self._read(delivery)
+            if message is not None:
+                await self._function(message)
         except Exception:  # noqa: BLE001 - the host survives whatever a function raises
             if self._poison is None:
                 return
             if delivery.dequeue_count >= MOST_DELIVERIES:
-                await self._give_up(delivery, message)
+                await self._give_up(delivery)
             else:
                 await self._queue.release(delivery, RELEASED)
             return
         await self._queue.delete(delivery)
 
-    async def _give_up(self, delivery: Delivery, message: Content) -> None:
+    async def _give_up(self, delivery: Delivery) -> None:
         if self._poison is not None:
-            await self._poison.send(message, timedelta(0))
+            await self._poison.put(delivery.body, timedelta(0))
             await self._queue.delete(delivery)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
@@ -17,7 +17,7 @@ from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import BackendError, Message, Notice, StorageUnavailable
+from registry_api.service.ports import BackendError, Ids, Message, Notice, StorageUnavailable
 from tests.service.world import ADA, SCOPE, ManualClock
 from tests.simulation.boundaries import Perform
 from tests.simulation.cloud import SETTLING_TIME
@@ -81,10 +81,29 @@ class Scenario(World):
         self._answered: list[str] = []
         self._doubled: set[tuple[str, BaseModel]] = set()  # what a visit sends on is not doubled again
         super().__init__(ManualClock(), self.plan, self._late)
+        self._ids = self.ports.ids
 
     def break_worker(self) -> None:
         """Let every visit fail from here, before it has done anything."""
         self.is_broken = self.was_broken = True
+
+    def plant_fault(self, ids: Ids) -> None:
+        """Let the service have a fault that breaks every visit off."""
+        self.has_fault = self.was_broken = True
+        self.ports = replace(self.ports, ids=ids)
+
+    def mend(self) -> None:
+        """Let nothing fail any more."""
+        self.plan.is_armed = self.is_broken = False
+        self.cloud.trouble = lambda *_: None
+        if self.has_fault:
+            self.ports = replace(self.ports, ids=self._ids)
+        self.has_fault = False
+
+    @property
+    def is_undisturbed(self) -> bool:
+        """Tell whether nothing happens but what the flow is about."""
+        return not self._faults and self.variant == Variant()
 
     def let_time_out(self) -> None:
         """Let an operation's time be over, which never happens by itself."""

@@ -95,9 +95,7 @@ async def pairs(flow: str, variant: Variant, firsts: Iterable[tuple[int, Fault]]
 
 async def _heal(world: Scenario) -> Sequence[str]:
     """Take away what hurts, try again what has not succeeded, and return what is wrong then."""
-    world.plan.is_armed = False
-    world.is_broken = False
-    world.cloud.trouble = lambda *_: None
+    world.mend()
     hurt = [
         registry
         for key in world.journal.keys

@@ -19,8 +19,8 @@ _ENDS = {EventType.OPERATION_SUCCEEDED, EventType.OPERATION_FAILED, EventType.OP
 async def problems(world: World) -> list[str]:
     """Return everything that is wrong with a world that has come to rest."""
     found = [*world.violations, *world.cloud.violations]
-    if world.messages():
-        found.append(f"{len(world.messages())} messages are left")
+    if left := [*world.queue.messages(), *world.poison.messages()]:
+        found.append(f"{len(left)} messages are left")
     found += await problems_of_letters(world)
     for key in world.journal.keys:
         found += [f"'{key.name}': {problem}" async for problem in _of_registry(world, key)]

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain import delivery, lifecycle, registry, settling, visits
+from registry_api.domain import delivery, drift, lifecycle, registry, settling, visits
 from registry_api.domain.delivery import Cursor
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Caller, Lease, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.resources import Resource
 from registry_api.domain.visits import Findings
 from registry_api.service import accepting, announcing, delivering, leasing, reconcile, registries, resync, work
 from registry_api.service.accepting import Outcome
+from registry_api.storage.store import RegistryStore
 from tests.service.world import document
 from tests.simulation.faults import Fault
 from tests.simulation.flows import FLOWS
@@ -85,6 +87,13 @@ _end_visit, _update = visits.end_visit, lifecycle.update
         ("lost_queue", resync, "_tend", _say_nothing, "something is still to be done"),
         ("drift", resync, "_check", _say_nothing, "is not repaired"),
         ("fail", visits, "fail", lambda first, _, now: lifecycle.cancel(first, BOB, now), "nobody asked for it"),
+        ("throttled", work, "_throttled", lambda _: {}, "before it wanted to be"),
+        ("throttled", Resource, "is_resting", lambda *_: False, "before it wanted to be"),
+        ("name_taken", visits, "_renamed", lambda first: first, "OperationTimedOut"),
+        ("paused_drift", drift, "is_to_be_repaired", lambda _, findings: bool(findings.remaining), "is repaired"),
+        ("poison_by_fault", reconcile, "_note", _say_nothing, "what has broken the visits off"),
+        ("quarantine", RegistryStore, "quarantine", _say_nothing, "that nobody can read is lost"),
+        ("retention", resync, "_sweep", _say_nothing, "is kept for ever"),
         ("told", announcing, "addressed", lambda events, *_: events, "was not told of"),
         ("told_again", delivery, "fail", _skip, "was not told of"),
         ("told_after_a_loss", delivering, "remind", _say_nothing, "something is yet to be told"),

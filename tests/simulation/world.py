@@ -4,8 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, TypeVar
+from unittest.mock import patch
 
+from azure.functions.queue import QueueMessage
+from pydantic import BaseModel, ValidationError
+
+from registry_api import bootstrap
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
@@ -20,14 +26,18 @@ from registry_api.service.ports import (
     Conflict,
     Courier,
     DeliveryError,
+    Ids,
     Message,
     Notice,
     Ports,
     StorageUnavailable,
 )
+from registry_api.storage.memory import Delivery
 from registry_api.storage.outbox import RegistryOutbox
+from registry_api.storage.records import QUARANTINED, Quarantined, parse
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import Rows
+from registry_api.worker import messages
 from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
 from tests.simulation.boundaries import Call, Hook, Perform, guard, unguarded
@@ -38,6 +48,8 @@ from tests.simulation.leases import Leases
 from tests.simulation.processes import running
 from tests.simulation.records import broken_records
 from tests.simulation.rules import broken_rules
+
+_Content = TypeVar("_Content", bound=BaseModel)
 
 ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER, ROLES = (
     "rows",
@@ -59,6 +71,29 @@ def not_answering(call: Call) -> Exception:
     return unreachable("?") if call.port == BACKEND else StorageUnavailable(str(call))
 
 
+class PoisonedIds(CountingIds):
+    """Ids of which a worker can get none: a fault in the middle of every visit."""
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__()
+        self.operation_id = ids.operation_id  # type: ignore[method-assign]
+        self._ids = ids
+
+    def visit_token(self) -> str:
+        """Return a new token.
+
+        Raises:
+            RuntimeError: If a worker asks.
+        """
+        if running().name.startswith(WORKERS):
+            raise RuntimeError("no ids are left")
+        return self._ids.visit_token()
+
+
+WORKERS = ("worker", "twin")
+"""How the names of processes begin that work on messages."""
+
+
 class World:
     """The control plane, what it controls, and what has gone wrong with it.
 
@@ -74,16 +109,19 @@ class World:
         self.told: dict[str, Operation] = {}  # the ends of operations that clients were told
         self.jumps: list[datetime] = []  # of the clock
         self.has_net = False  # whether the resync timer runs, which brings what no message does
+        self.has_fault = False  # the service itself
         self.is_broken = False  # every visit fails before it has done anything
         self.cloud = Cloud(clock)
         self.journal = Journal(clock, self._notice)
         rows = JournaledRows(self.journal)
         queue, poison = HostQueue(clock, late), HostQueue(clock, late)
+        self._queue = queue
         self.queue, self.poison = guard(queue, QUEUE, hook), guard(poison, POISON, hook)
         self.leases = Leases(self.journal)
         self.backend: Backend = guard(self.cloud, BACKEND, self.licensed(hook))
         self.rows: Rows = guard(rows, ROWS, hook)
         self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), guard(Owners(), ROLES, hook))
+        self._rows = rows
         self.truth = JournaledStore(rows)  # the same rows, which always answer
         self.outbox = RegistryOutbox(rows)  # the same
         notices, lost_notices = HostQueue(clock, late), HostQueue(clock, late)
@@ -91,9 +129,9 @@ class World:
         self.letters = MemoryCourier()
         self.courier: Courier = guard(self.letters, COURIER, hook)
         self.poisoned: set[RegistryKey] = set()
-        self.worker = Host(self.queue, self.poison, Message, self.visit)
-        self.poison_worker = Host(self.poison, None, Message, self.give_up)
-        self.notifier = Host(self.notices, self.poison_notices, Notice, self.notify)
+        self.worker = Host(self.queue, self.poison, partial(self._read, Message), self.visit)
+        self.poison_worker = Host(self.poison, None, partial(self._read, Message), self.give_up)
+        self.notifier = Host(self.notices, self.poison_notices, partial(self._read, Notice), self.notify)
 
     def subscribe(self, *tenants: str) -> None:
         """Let there be a subscriber who is told everything, of each of these tenants."""
@@ -135,9 +173,27 @@ class World:
         return min((queue.due for queue in queues if queue.due is not None), default=None)
 
     def messages(self) -> Sequence[Message]:
-        """Return every message, seen or not, poisoned or not."""
+        """Return every message that can be read, seen or not, poisoned or not."""
         bodies = [*self.queue.messages(), *self.poison.messages()]
-        return [_read(body) for body in bodies]
+        return [message for message in map(_message_in, bodies) if message is not None]
+
+    async def receive_garbage(self, body: bytes) -> None:
+        """Let there be a message that nobody can read."""
+        await self._queue.put(body, timedelta(0))
+
+    async def quarantined(self) -> list[bytes]:
+        """Return the messages that nobody could read."""
+        found = await self._rows.find(QUARANTINED, 100, None)
+        return [parse(Quarantined, row).content for row in found.rows]
+
+    async def _read(self, model: type[_Content], delivery: Delivery) -> _Content | None:
+        """Do what the functions do first with a message."""
+        try:
+            return model.model_validate_json(delivery.body)
+        except ValidationError:
+            received = QueueMessage(id=delivery.id, body=delivery.body)  # type: ignore[no-untyped-call] # the SDK's class
+            with patch.object(bootstrap, "app", lambda: SimpleNamespace(ports=self.ports)):
+                return await messages.read(model, received)
 
     def stranded(self) -> list[str]:
         """Return what is wrong with registries that wait for a message that is not on its way."""
@@ -199,7 +255,8 @@ class World:
         except (StorageUnavailable, Conflict):
             raise
         except Exception as error:
-            self.violations.append(f"a worker raises {error!r}")
+            if not self.has_fault:
+                self.violations.append(f"a worker raises {error!r}")
             raise
 
     def _notice(self, entry: Entry) -> None:
@@ -223,8 +280,11 @@ class World:
 
 
 @lru_cache(maxsize=256)
-def _read(body: bytes) -> Message:
-    return Message.model_validate_json(body)
+def _message_in(body: bytes) -> Message | None:
+    try:
+        return Message.model_validate_json(body)
+    except ValidationError:
+        return None
 
 
 def differences(cloud: Cloud, registry: Registry) -> list[str]:
