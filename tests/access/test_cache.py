@@ -68,3 +68,18 @@ async def test_an_answer_is_as_old_as_its_question(oracle: Oracle, cache: Cache[
     oracle.clock.advance(30)
 
     assert await cache.get("a") == 2
+
+
+async def test_what_is_not_there_makes_nobody_forget_what_is() -> None:
+    """However many ask about what is not there, a full cache keeps what it has."""
+    asked: list[str] = []
+
+    async def ask(key: str) -> str | None:
+        asked.append(key)
+        return key if key in "abc" else None
+
+    cache = Cache(ask, lambda _: timedelta(minutes=1), 3, ManualClock())
+    for key in ("a", "b", "c", "x", "y", "x", "a", "b", "c"):
+        await cache.get(key)
+
+    assert asked == ["a", "b", "c", "x", "y", "x"]

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
+from registry_api.domain.problems import Code
 from registry_api.domain.registry import Caller
+from registry_api.domain.resources import Failure
 from registry_api.http.resource_manager.addresses import VERSIONS
+from registry_api.service.ports import BackendError
 from tests.http.resource_manager import GROUP, PROVIDER, SUBSCRIPTION, URL, VERSION, Door, open_door, recorded, region
 from tests.service.world import World
 
@@ -153,6 +156,56 @@ async def test_regions_are_taken_away_by_removing_them_only(door: Door) -> None:
         "POST", f"{GROUP}/Demo2/removeRegions", {"properties": {"regionDetails": [region("westus")]}}
     )
     assert nobody.problem == (404, "RegistryNotFound", "name")
+
+
+async def test_a_region_on_its_way_out_is_told(door: Door) -> None:
+    """It is none of the registry's regions any more, and how far it is, and why not further, can be seen."""
+    await door.ask("PUT", f"{GROUP}/Demo1", recorded())
+    await door.world.settle()
+    assert (await door.get()).body["properties"]["regionsBeingRemoved"] == []
+    away = BackendError(Failure(code=Code.REGION_UNAVAILABLE, message="Away."))
+    door.world.backend.blind = lambda resource: away if resource.region == "westus" else None
+    body = {"location": "eastus", "properties": {"regionDetails": [region("westus")]}}
+    await door.ask("POST", f"{GROUP}/Demo1/removeRegions", body)
+    door.world.clock.advance(2)
+    await door.world.work_once()
+
+    properties = (await door.get()).body["properties"]
+    assert [each["location"] for each in properties["regionDetails"]] == ["eastus"]
+    assert properties["regionsBeingRemoved"] == [
+        {"location": "westus", "provisioningState": "Removing", "message": "Away."}
+    ]
+
+
+@pytest.mark.parametrize("odd", [[], {}, 0, "false", True])
+async def test_blobs_are_never_public(odd: object, door: Door) -> None:
+    """Whatever is asked for instead of false is refused."""
+    details = [region("eastus", {"allowBlobPublicAccess": odd})]
+    answer = await door.put(location="eastus", properties={"regionDetails": details})
+
+    place = "properties.regionDetails[0].storageAccountDetails[0].systemCreatedStorageAccount.allowBlobPublicAccess"
+    assert answer.problem == (400, "InvalidValue", place)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status", "code"),
+    [
+        ("location", "westus", 409, "PrimaryLocationImmutable"),
+        ("location", 5, 400, "WrongType"),
+        ("location", "East US", 200, None),
+        ("name", "Other1", 400, "NameMismatch"),
+        ("name", "Demo1", 200, None),
+    ],
+)
+async def test_a_patch_contradicts_nothing(
+    field: str, value: object, status: int, code: str | None, door: Door
+) -> None:
+    """What a PATCH may repeat it may not change."""
+    await door.put(location="eastus", properties={})
+    answer = await door.ask("PATCH", f"{GROUP}/Demo1", {field: value, "tags": {"a": "b"}})
+
+    assert answer.status == status
+    assert code is None or answer.body["error"]["code"] == code
 
 
 async def test_a_patch_changes_tags_alone(door: Door) -> None:

@@ -176,6 +176,15 @@ async def test_the_key_of_the_host_stays_out_of_links(app: App) -> None:
     assert "top=1" in body_of(response)["next_link"]
 
 
+@pytest.mark.parametrize("subscription", ["mysub", "1234", "{00000000-0000-0000-0000-000000000000}", "x" * 36])
+async def test_a_subscription_is_a_guid(app: App, subscription: str) -> None:
+    """Azure calls subscriptions so, and the official clients could not address anything else."""
+    path = f"registries/demo1?subscription_id={subscription}"
+    response = await _function_of(ROUTE["put_registry"])(request("PUT", path, b"location: eastus"))
+
+    assert (response.status_code, body_of(response)["error"]["target"]) == (400, "subscription_id")
+
+
 async def test_a_continuation_is_for_a_scope_in_any_case(app: App) -> None:
     """Subscriptions and groups have no case, so the next page may be asked for in another one."""
     for name in ("demo1", "demo2"):

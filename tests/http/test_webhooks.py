@@ -170,6 +170,8 @@ async def test_github_is_told_that_somebody_is_there(app: App) -> None:
         (b"{", (400, "InvalidDocument")),
         (senders.run_ended({}, id=7), (400, "WrongType")),
         (senders.run_ended({}, delivery="x" * 256), (400, "WrongType")),
+        (senders.run_ended({"registry": "location: eastus"}, delivery="t\ud800"), (400, "WrongType")),
+        (senders.run_ended({"registry": "location: eastus"}, delivery="a\nb"), (400, "WrongType")),
         (senders.run_ended({}, eventType="git.push"), (400, "InvalidValue")),
         (senders.run_ended({}, resource=None), (400, "WrongType")),
         (senders.run_ended({}), (400, "MissingField")),
@@ -270,6 +272,7 @@ async def test_no_row_and_no_message_has_a_secret(app: App) -> None:
         json.dumps([senders.source("github", "canary" * 9, canary=1)]),
         json.dumps([senders.source("gitlab", "canary" * 9)]),
         json.dumps([senders.source("github", "canary" * 9)] * 2),
+        json.dumps([senders.source("github", "canary" * 9, name=name) for name in ("one", "two")]),
     ],
 )
 def test_wrong_settings_are_told_without_their_values(wrong: str) -> None:
