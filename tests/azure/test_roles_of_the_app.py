@@ -37,7 +37,7 @@ def test_callers_may_do_what_azure_says(azure: RunningResourceManager, azurite: 
             for subscription, status, code in (
                 (SUBSCRIPTION, 503, "AuthorizationUnavailable"),
                 (UNSEEN, 403, "AuthorizationFailed"),
-                ("no-guid", 403, "AuthorizationFailed"),
+                ("no-guid", 400, "InvalidParameter"),
             ):
                 fault = {"method": "GET", "path": f"/{subscription}$", "status": 404}
                 fault["code"] = "SubscriptionNotFound" if subscription == UNSEEN else "NeverHeardOf"
