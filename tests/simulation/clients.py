@@ -6,14 +6,13 @@ from random import Random
 from typing import Any
 
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
-from registry_api.domain.filters import ALL
+from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.validation import examine
 from registry_api.service import history, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.authorizing import Inquiry
 from registry_api.service.ports import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import REQUEST, Chaos, Trace
@@ -22,6 +21,7 @@ from tests.simulation.processes import Died, origin, process, running
 from tests.simulation.weather import REGIONS, Weather
 from tests.simulation.world import World
 
+SCOPES = (SCOPE, SCOPE.model_copy(update={"resource_group": "another"}))
 _PATIENCE = 3  # times that a client asks again without an answer
 _PAGE = 3
 
@@ -57,6 +57,7 @@ class Client:
         self._model = model
         self._chaos = chaos
         self._trace = trace
+        self._home = random.choice(SCOPES)  # where its registries are, should a request not say so
         self._requests = 0
         self._etags: dict[str, str] = {}
         self._operations: list[str] = []
@@ -85,14 +86,14 @@ class Client:
         if_absent = expected is None and self._random.random() < 0.1
         if if_absent:
             conditions = Conditions(if_none_match=frozenset({"*"}))
-        request = Request("put", self._key(name), lambda _: wish, if_match=expected, if_absent=if_absent)
+        request = self._request("put", name, lambda _: wish, if_match=expected, if_absent=if_absent)
         draft, ports = examine(_document(spelling, wish)), self._world.ports
         await self._ask(request, lambda intent: registries.put(draft, intent, ports=ports), conditions)
 
     async def _create(self) -> None:
         name, wish = self._name(), self._view()
         key = f"{self._caller.name} {self._requests}" if self._random.random() < 0.5 else None
-        request = Request("create", self._key(name), lambda _: wish, idempotency_key=key)
+        request = self._request("create", name, lambda _: wish, idempotency_key=key)
         draft, ports = examine(_document(name, wish)), self._world.ports
         await self._ask(request, lambda intent: registries.create(draft, intent, idempotency_key=key, ports=ports))
 
@@ -103,28 +104,27 @@ class Client:
         def wish(before: Version) -> View | None:
             return None if before is None else View(View.of(before.spec).regions, text)
 
-        request = Request("patch", self._key(name), wish, if_match=expected)
+        request = self._request("patch", name, wish, if_match=expected)
         patch, ports = {"description": text}, self._world.ports
         await self._ask(request, lambda intent: registries.patch(name, patch, intent, ports=ports), conditions)
 
     async def _delete(self) -> None:
         name = self._name()
         conditions, expected = self._conditions(name)
-        request = Request("delete", self._key(name), if_match=expected)
+        request = self._request("delete", name, if_match=expected)
         ports = self._world.ports
         await self._ask(request, lambda intent: registries.delete(name, intent, ports=ports), conditions)
 
     async def _reconcile(self) -> None:
         name, ports = self._name(), self._world.ports
-        request = Request("reconcile", self._key(name))
+        request = self._request("reconcile", name)
         await self._ask(request, lambda intent: registries.retry(name, intent, ports=ports))
 
     async def _cancel(self) -> None:
         if not self._operations:
             return
         operation_id = self._random.choice(self._operations[-3:])
-        key = RegistryKey.of(self._caller.tenant, operation_id.partition(".")[0])
-        request = Request("cancel", key, operation_id=operation_id)
+        request = self._request("cancel", operation_id.partition(".")[0], operation_id=operation_id)
 
         def cancel(intent: Intent) -> Awaitable[Operation]:
             running().cancels.add(operation_id)
@@ -134,19 +134,20 @@ class Client:
 
     async def _read(self) -> None:
         name, ports = self._name(), self._world.ports
-        request = Request("read", self._key(name))
+        request = self._request("read", name)
         await self._ask(request, lambda intent: registries.read(name, intent, ports=ports))
 
     async def _list(self) -> None:
         keys = [self._key(name) for name in self._weather.names]
         began = {key: self._model.now(key) for key in keys}
+        request = self._request("list", "")
         found: list[Registry] = []
         continuation = None
         try:
             with process(self._process_name()):
                 while True:
                     page = await registries.list_page(
-                        ALL, _PAGE, continuation, Inquiry(self._caller, SCOPE), ports=self._world.ports
+                        ALL, _PAGE, continuation, self._intent(request), ports=self._world.ports
                     )
                     found += page.items
                     continuation = page.continuation
@@ -158,7 +159,7 @@ class Client:
             if refusal.problems[0].code is not Code.AUTHORIZATION_UNAVAILABLE:
                 self._world.violations.append(f"a list is refused: {refusal}")
             return
-        self._world.violations += self._model.judge_list(self._caller.tenant, began, found)
+        self._world.violations += self._model.judge_list(request, began, found)
 
     async def _ask(
         self, request: Request, call: Callable[[Intent], Awaitable[Any]], conditions: Conditions = UNCONDITIONAL
@@ -178,7 +179,7 @@ class Client:
         with process(self._process_name(), self._caller) as handler:
             self._chaos.requests += 1
             try:
-                answer = Answer(await call(Intent(self._caller, SCOPE, conditions=conditions, origin=origin())))
+                answer = Answer(await call(self._intent(request, conditions)))
             except (Died, StorageUnavailable):
                 answer = Answer(is_missing=True)
             except Refusal as refusal:
@@ -215,7 +216,19 @@ class Client:
         return self._random.choice(self._weather.names)
 
     def _key(self, name: str) -> RegistryKey:
-        return RegistryKey.of(self._caller.tenant, name)
+        return RegistryKey(self._caller.tenant, name.lower())
+
+    def _request(
+        self, kind: str, name: str, wish: Callable[[Version], View | None] = lambda _: None, **fields: Any
+    ) -> Request:
+        """Return a request that mostly names a scope, and mostly the same one."""
+        scope = self._random.choice((self._home, self._home, self._home, None, *SCOPES))
+        return Request(kind, self._key(name), wish, scope=scope, **fields)
+
+    def _intent(self, request: Request, conditions: Conditions = UNCONDITIONAL) -> Intent:
+        scope = request.scope
+        within = Filter(subscription_id=scope.subscription_id, resource_group=scope.resource_group) if scope else ALL
+        return Intent(self._caller, scope or self._home, within, conditions, origin())
 
     def _view(self) -> View:
         others = self._random.sample(REGIONS[1:], self._random.choice((0, 0, 1, 1, 2)))

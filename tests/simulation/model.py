@@ -11,6 +11,7 @@ from typing import Any
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.service.accepting import Outcome
 from tests.simulation.journal import Entry, Journal
@@ -43,8 +44,13 @@ class Request:
     wish: Callable[[Version], View | None] = lambda _: None  # what is to be there; None: the spec is not to change
     if_match: str | None = None
     if_absent: bool = False
+    scope: Scope | None = None  # that the client names; a registry elsewhere is none then
     idempotency_key: str | None = None
     operation_id: str | None = None
+
+    def sees(self, record: Registry | Operation | None) -> bool:
+        """Tell whether something is there for the client."""
+        return record is not None and self.scope in {None, record.scope}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +80,31 @@ class Model:
     def judge(self, request: Request, began: int, process: Process, answer: Answer) -> list[str]:
         """Return what is wrong with an answer, and with what its request did."""
         ended = self.now(request.key)
-        versions = self._journal.versions(request.key, began, ended)
+        stored = self._journal.versions(request.key, began, ended)
+        versions = [version if request.sees(version) else None for version in stored]
+        operations = self._operations(request, began, ended)
         entries = self._journal.entries(request.key)[began:ended]
         mine = [entry for entry in entries if entry.by is process]
         told = [*_of_commits(request, mine)]
         if answer.code is not None:
             told += _of_refusal(request, answer.code, versions, entries, mine)
+            told += _of_absence(request, answer.code, stored, operations)
         elif not answer.is_missing:
-            told += _of_value(request, answer.value, versions, mine, self._operations(request, began, ended))
+            told += _of_value(request, answer.value, versions, mine, operations)
         if request.idempotency_key is not None:
             told += self._of_idempotency(request, answer, mine)
         return [f"{process.name}, {request.kind} '{request.key.name}': {problem}" for problem in told]
 
-    def judge_list(self, tenant: str, began: dict[RegistryKey, int], found: Sequence[Registry]) -> list[str]:
-        """Return what is wrong with all pages of a list."""
+    def judge_list(self, request: Request, began: dict[RegistryKey, int], found: Sequence[Registry]) -> list[str]:
+        """Return what is wrong with all pages of a list of what is in the scope that a request names."""
+        tenant = request.key.tenant
         names = [registry.key.name for registry in found]
         told = [] if names == sorted(set(names)) else [f"a list is not in order: {names}"]
         for key in self._journal.keys:
             if key.tenant != tenant:
                 continue
-            versions = self._journal.versions(key, began.get(key, 0), self.now(key))
+            stored = self._journal.versions(key, began.get(key, 0), self.now(key))
+            versions = [version if request.sees(version) else None for version in stored]
             shown = next((registry for registry in found if registry.key == key), None)
             if shown not in versions:
                 told.append(f"a list shows '{key.name}' as it never was meanwhile")
@@ -168,6 +179,8 @@ def _of_commits(request: Request, mine: list[Entry]) -> Iterator[str]:
         is_reminder = before is not None and before.serial == after.serial and request.kind != "cancel"
         if is_reminder:
             continue
+        if (before is not None and not request.sees(before)) or not request.sees(after):
+            yield f"it has changed a registry in {(before or after).scope}, and names {request.scope}"
         if request.if_match is not None and (before is None or before.etag != request.if_match):
             yield "it has changed a registry whose etag is not the one in If-Match"
         if request.if_absent and before is not None:
@@ -196,6 +209,21 @@ def _of_kind(request: Request, before: Version, after: Registry) -> Iterator[str
             yield "a reader has changed something"
 
 
+def _of_absence(request: Request, code: Code, stored: list[Version], operations: Sequence[Operation]) -> Iterator[str]:
+    """Tell whether what a refusal says is not there was not, or was in another scope."""
+    match code:
+        case Code.REGISTRY_NOT_FOUND:
+            is_true = any(not request.sees(version) for version in stored)
+        case Code.OPERATION_NOT_FOUND:
+            is_true = not operations or any(not request.sees(operation) for operation in operations)
+        case Code.REGISTRY_NAME_TAKEN:
+            is_true = any(version is not None and not request.sees(version) for version in stored)
+        case _:
+            return
+    if not is_true:
+        yield f"it was refused for {code}, which was never so meanwhile"
+
+
 def _of_refusal(
     request: Request, code: Code, versions: list[Version], entries: Sequence[Entry], mine: list[Entry]
 ) -> Iterator[str]:
@@ -203,8 +231,8 @@ def _of_refusal(
         yield f"it was refused for {code} and has changed something"
     there = [version for version in versions if version is not None]
     match code:
-        case Code.REGISTRY_NOT_FOUND | Code.OPERATION_NOT_FOUND:
-            is_true = None in versions
+        case Code.REGISTRY_NOT_FOUND | Code.OPERATION_NOT_FOUND | Code.REGISTRY_NAME_TAKEN:
+            is_true = True  # if nothing is there, or what is there is elsewhere: see _of_absence
         case Code.REGISTRY_ALREADY_EXISTS | Code.PRIMARY_LOCATION_IMMUTABLE:
             is_true = bool(there)
         case Code.REGISTRY_BEING_DELETED:

@@ -56,7 +56,7 @@ def _removal(entry: Entry, before: Registry) -> Iterator[str]:
 
 
 def _change(entry: Entry, before: Registry, after: Registry) -> Iterator[str]:
-    if (before.incarnation, before.tenant, before.spec.name) != (after.incarnation, after.tenant, after.spec.name):
+    if _identity(before) != _identity(after):
         yield "it becomes another registry"
     if after.observed_generation < before.observed_generation:
         yield f"generation {before.observed_generation} was reached, then only {after.observed_generation}"
@@ -69,6 +69,10 @@ def _change(entry: Entry, before: Registry, after: Registry) -> Iterator[str]:
             yield "the operation changes, but not its own row"
     else:
         yield from _succession(entry, before.operation, after.operation)
+
+
+def _identity(registry: Registry) -> tuple[object, ...]:
+    return registry.incarnation, registry.tenant, registry.scope, registry.spec.name
 
 
 def _acceptance(entry: Entry, before: Registry, after: Registry) -> Iterator[str]:

@@ -241,11 +241,11 @@ async def test_a_list_that_never_was_is_noticed() -> None:
     old, new = world.journal.versions(DEMO, 1, 1)[0], world.journal.latest(DEMO)
     assert old is not None
     assert new is not None
-    assert not model.judge_list("tenant", {DEMO: 3}, [new])
-    assert model.judge_list("tenant", {DEMO: 3}, [old])
-    assert model.judge_list("tenant", {DEMO: 3}, [])
-    assert model.judge_list("tenant", {DEMO: 3}, [new, new])
-    assert not model.judge_list("another", {}, [])
+    assert not model.judge_list(READ, {DEMO: 3}, [new])
+    assert model.judge_list(READ, {DEMO: 3}, [old])
+    assert model.judge_list(READ, {DEMO: 3}, [])
+    assert model.judge_list(READ, {DEMO: 3}, [new, new])
+    assert not model.judge_list(replace(READ, key=RegistryKey("another", "")), {}, [])
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from registry_api.domain import names
+from registry_api.service import accepting
+from tests.simulation.mutants import plant
 from tests.simulation.simulation import simulate
 
 FIRST = int(os.environ.get("SIMULATION_SEED", "1"))
@@ -54,6 +58,21 @@ def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
         timeout=60,
     )
     assert other.stdout.split()[-1] == first.digest
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "old", "new"),
+    [
+        (accepting, "change", "stored is not None and seen is None", "False"),
+        (names, "key_of", "name.lower()", "name"),
+    ],
+)
+def test_names_that_are_not_unique_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, *, owner: ModuleType, name: str, old: str, new: str
+) -> None:
+    """A name that two registries of a tenant have, in two scopes or in two spellings, fails the histories."""
+    plant(monkeypatch, owner, name, old, new)
+    assert any(simulate(seed).problems for seed in range(FIRST, FIRST + 10))
 
 
 def test_histories_are_eventful() -> None:
