@@ -38,8 +38,9 @@ _DEVELOPMENT_CONNECTION = (
 )
 
 
-# One of them is there on every plan: learn.microsoft.com/azure/app-service/reference-app-settings, and the host's own
-# test (azure-functions-host, EnvironmentExtensions).
+# One of the first three is there on every plan, the last one in Container Apps; learn.microsoft.com has them
+# (azure/app-service/reference-app-settings, azure/container-apps/environment-variables), and the host's own test
+# (azure-functions-host, EnvironmentExtensions).
 _SET_BY_AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_POD_NAME", "CONTAINER_APP_NAME")
 
 

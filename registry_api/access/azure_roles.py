@@ -21,6 +21,7 @@ from registry_api.access.cache import Cache
 from registry_api.domain.permissions import BUILT_IN, Action, Grant, Permissions, Role
 from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Caller
+from registry_api.domain.scope import GUID
 from registry_api.service.ports import Clock
 
 KEEP = timedelta(minutes=5)
@@ -38,7 +39,7 @@ _BUILT_IN = {
 }
 _EVERYBODY = "00000000-0000-0000-0000-000000000000"
 _ONE_PERSON = frozenset({"user", "serviceprincipal"})
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_GUID = re.compile(GUID)
 _GROUP = r"/resourcegroups/[^/]+"
 _REGISTRY = r"/providers/microsoft\.machinelearningservices/registries/[^/]+"
 _MANAGEMENT_GROUP = "/providers/microsoft.management/managementgroups/"

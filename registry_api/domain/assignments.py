@@ -6,16 +6,17 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from registry_api.domain.permissions import BUILT_IN, Grant, Role
-
-GROUP = r"[A-Za-z0-9_.()-]{1,90}"
+from registry_api.domain.scope import GUID, RESOURCE_GROUP
 
 Guid = Annotated[
     str,
     BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given),
-    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+    Field(pattern=f"^{GUID}$"),
 ]
 
-ScopeId = Annotated[str, Field(pattern=rf"^(/|/subscriptions/[^/]+(/resourceGroups/{GROUP}(/providers/.+)?)?)$")]
+ScopeId = Annotated[
+    str, Field(pattern=rf"^(/|/subscriptions/[^/]+(/resourceGroups/{RESOURCE_GROUP}(/providers/.+)?)?)$")
+]
 """Everything, a subscription, a resource group or a registry, as Azure writes its id."""
 
 

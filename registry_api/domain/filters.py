@@ -29,11 +29,6 @@ class Filter:
         """Tell whether a registry of a scope can be one of them."""
         return _same(self.subscription_id, scope.subscription_id) and _same(self.resource_group, scope.resource_group)
 
-    @property
-    def takes_all(self) -> bool:
-        """Tell whether every registry matches."""
-        return self == ALL
-
 
 ALL = Filter()
 

@@ -10,15 +10,15 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-_PROVIDER = "Microsoft.MachineLearningServices/registries"
+from registry_api.domain.scope import REGISTRY_TYPE
 
 
 class Action(StrEnum):
     """What may be done with a registry, by the names that Azure's roles have for it."""
 
-    READ = f"{_PROVIDER}/read"
-    WRITE = f"{_PROVIDER}/write"
-    DELETE = f"{_PROVIDER}/delete"
+    READ = f"{REGISTRY_TYPE}/read"
+    WRITE = f"{REGISTRY_TYPE}/write"
+    DELETE = f"{REGISTRY_TYPE}/delete"
 
 
 class Role(NamedTuple):

@@ -4,14 +4,21 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
+REGISTRY_TYPE = "Microsoft.MachineLearningServices/registries"
 GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_SUBSCRIPTION = re.compile(GUID)
-_TYPE = "Microsoft.MachineLearningServices/registries"
+RESOURCE_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
+RESOURCE_GROUP_RULE = "must be 1 to 90 letters, digits, '_', '-', '.' or parentheses"
+_SUBSCRIPTION, _GROUP = re.compile(GUID), re.compile(RESOURCE_GROUP)
 
 
 def is_subscription_id(text: str) -> bool:
     """Tell whether a subscription may be called so: by a GUID, as Azure calls them."""
     return _SUBSCRIPTION.fullmatch(text) is not None
+
+
+def is_resource_group(text: str) -> bool:
+    """Tell whether a resource group may be called so."""
+    return _GROUP.fullmatch(text) is not None
 
 
 class Scope(BaseModel):
@@ -29,4 +36,4 @@ class Scope(BaseModel):
 
     def registry_id(self, name: str) -> str:
         """Return the Azure resource id of a registry in it."""
-        return f"{self.id}/providers/{_TYPE}/{name}"
+        return f"{self.id}/providers/{REGISTRY_TYPE}/{name}"

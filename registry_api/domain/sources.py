@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from registry_api.domain.assignments import GROUP, Guid
+from registry_api.domain.assignments import Guid
 from registry_api.domain.registry import Caller
-from registry_api.domain.scope import Scope
+from registry_api.domain.scope import RESOURCE_GROUP, Scope
 
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)  # as Standard Webhooks has it
@@ -37,7 +37,7 @@ class WebhookSource(BaseModel):
     tenant: Guid
     object_id: Guid
     subscription_id: Guid
-    resource_group: Annotated[str, Field(pattern=rf"^{GROUP}$")]
+    resource_group: Annotated[str, Field(pattern=f"^{RESOURCE_GROUP}$")]
     secrets: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=MOST_SECRETS, repr=False)]
     hook_subscription: Guid | None = None
 

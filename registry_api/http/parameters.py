@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from registry_api.bootstrap import App
-from registry_api.domain import regions
+from registry_api.domain import regions, scope
 from registry_api.domain.conditions import Conditions
 from registry_api.domain.events import Origin
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
 from registry_api.domain.registry import ProvisioningState
-from registry_api.domain.scope import GUID, Scope, is_subscription_id
+from registry_api.domain.scope import Scope
 from registry_api.http.messages import Parameter, Request
 from registry_api.service.authorizing import Inquiry
 
@@ -20,13 +20,14 @@ DEFAULT_PAGE = 50
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:\[\]]{2,64}")
-_SCOPE_PART = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
 HOST_KEY = "code"  # the Functions host's own parameter
 
 TEXT = {"type": "string"}
-SUBSCRIPTION = Parameter("subscription_id", "Subscription of the registry.", {"type": "string", "pattern": f"^{GUID}$"})
+SUBSCRIPTION = Parameter(
+    "subscription_id", "Subscription of the registry.", {"type": "string", "pattern": f"^{scope.GUID}$"}
+)
 RESOURCE_GROUP = Parameter(
-    "resource_group", "Resource group of the registry.", {"type": "string", "pattern": f"^{_SCOPE_PART.pattern}$"}
+    "resource_group", "Resource group of the registry.", {"type": "string", "pattern": f"^{scope.RESOURCE_GROUP}$"}
 )
 SCOPE = (SUBSCRIPTION, RESOURCE_GROUP)
 VALIDATE_ONLY = Parameter(
@@ -190,14 +191,12 @@ def _scope_part(request: Request, name: str) -> str | None:
     text = request.query.get(name)
     if text is None:
         return None
-    if name == SUBSCRIPTION.name and not is_subscription_id(text):
+    if name == SUBSCRIPTION.name and not scope.is_subscription_id(text):
         raise refuse(
             Code.INVALID_PARAMETER,
             f"'{name}' must be the id of a subscription: a GUID, such as 00000000-0000-0000-0000-000000000000.",
             name,
         )
-    if not _SCOPE_PART.fullmatch(text):
-        raise refuse(
-            Code.INVALID_PARAMETER, f"'{name}' must be 1 to 90 letters, digits, '_', '-', '.' or parentheses.", name
-        )
+    if name == RESOURCE_GROUP.name and not scope.is_resource_group(text):
+        raise refuse(Code.INVALID_PARAMETER, f"'{name}' {scope.RESOURCE_GROUP_RULE}.", name)
     return text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from registry_api.domain.filters import ALL, Filter
-from registry_api.domain.permissions import Action
+from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.domain.registry import Caller, Registry
 from registry_api.domain.scope import Scope
@@ -74,10 +74,14 @@ async def readable(
     Raises:
         Refusal: If it cannot be told what the caller may read.
     """
-    shown = []
+    shown, known = [], dict[str, Permissions]()
     for item in found:
         there, name = place_of(item)
-        if inquiry.within.covers(there) and await may(Action.READ, name, there, inquiry, roles):
+        if not inquiry.within.covers(there):
+            continue
+        if there.subscription_id not in known:
+            known[there.subscription_id] = await roles.permissions_of(inquiry.caller, there.subscription_id)
+        if known[there.subscription_id].allow(Action.READ, there.registry_id(name)):
             shown.append(item)
     return shown
 
@@ -104,10 +108,9 @@ async def authorize_listing(inquiry: Inquiry, roles: Roles) -> None:
     Raises:
         Refusal: If it may not, or it cannot be told.
     """
-    within = inquiry.within
-    if within.subscription_id or within.resource_group:
-        subscription = inquiry.scope.subscription_id
-        named = inquiry.scope.id if within.resource_group else f"/subscriptions/{subscription}"
+    subscription = inquiry.within.subscription_id
+    if subscription is not None:  # a group alone is looked for in every subscription
+        named = inquiry.scope.id if inquiry.within.resource_group else f"/subscriptions/{subscription}"
         permissions = await roles.permissions_of(inquiry.caller, subscription)
         if not permissions.allow_somewhere(Action.READ, named):
             raise forbidden(Action.READ, named, inquiry.caller)

@@ -194,6 +194,15 @@ async def test_a_subscription_is_listed_alone() -> None:
         await refused
 
 
+async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
+    """Who may read the group of one subscription is not refused for the group of the default one."""
+    world, within = await world_of_registries(), Filter(resource_group="ml")
+    elsewhere = Inquiry(caller("contributor"), Scope(subscription_id="s2", resource_group="ml"), within)
+    page = await registries.list_page(within, 9, None, elsewhere, ports=world.ports)
+
+    assert [registry.spec.name for registry in page.items] == ["Demo1", "Demo2"]
+
+
 async def test_the_past_is_told_registry_by_registry() -> None:
     """Of a name that belonged to two registries, one after the other, each caller sees what it may read."""
     world = await world_of_registries()

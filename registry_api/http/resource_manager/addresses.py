@@ -1,12 +1,11 @@
 """What the address of a request says: which api-version, and which part of the tenant; and addresses in answers."""
 
-import re
 import urllib.parse
 
 from registry_api.bootstrap import App
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, quote, refuse
-from registry_api.domain.scope import Scope, is_subscription_id
+from registry_api.domain.scope import RESOURCE_GROUP_RULE, Scope, is_resource_group, is_subscription_id
 from registry_api.http import parameters
 from registry_api.http.messages import Parameter, Request
 from registry_api.service.accepting import Intent
@@ -45,7 +44,6 @@ VERSIONS = (
     "2026-05-15-preview",
 )
 API_VERSION = Parameter("api-version", "Which version of the contract.", {"type": "string", "enum": [*VERSIONS]})
-_RESOURCE_GROUP = re.compile(r"[A-Za-z0-9_.()-]{1,90}")
 
 
 def version_of(request: Request) -> str:
@@ -85,10 +83,10 @@ def inquiry_of(request: Request, app: App) -> Inquiry:
             "00000000-0000-0000-0000-000000000000.",
             "subscriptionId",
         )
-    if group is not None and not _RESOURCE_GROUP.fullmatch(group):
+    if group is not None and not is_resource_group(group):
         raise refuse(
             Code.INVALID_PARAMETER,
-            "A resource group has 1 to 90 letters, digits, '_', '-', '.' or parentheses.",
+            f"A resource group {RESOURCE_GROUP_RULE}.",
             "resourceGroupName",
         )
     return Inquiry(

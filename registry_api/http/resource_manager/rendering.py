@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind, Resource
+from registry_api.domain.scope import REGISTRY_TYPE
 from registry_api.domain.spec import ContainerRegistryConfig, StorageConfig
 from registry_api.http.resource_manager.bodies import (
     AcrDetails,
@@ -23,7 +24,6 @@ from registry_api.http.resource_manager.bodies import (
     SystemData,
 )
 
-_TYPE = "Microsoft.MachineLearningServices/registries"
 _PROVIDED_BY = {
     Kind.STORAGE_ACCOUNT: "Microsoft.Storage/storageAccounts",
     Kind.CONTAINER_REGISTRY: "Microsoft.ContainerRegistry/registries",
@@ -40,7 +40,7 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
     return RegistryResource(
         id=registry.id,
         name=spec.name,
-        type=_TYPE,
+        type=REGISTRY_TYPE,
         location=spec.location,
         tags=spec.tags,
         system_data=SystemData.model_validate(registry.system_data.model_dump()),
