@@ -15,7 +15,8 @@ from registry_api.access.webhooks import Webhooks
 from registry_api.configured import Subscription
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.ports import Audience, Backend, Clock, Courier, Ports, Roles
+from registry_api.service.audience import Audience, Courier
+from registry_api.service.ports import Backend, Clock, Ports, Roles
 from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
 from registry_api.storage.rows import Rows
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.notifications import NotificationType, Subscriber
-from registry_api.service.ports import DeliveryError, Letter
+from registry_api.service.audience import DeliveryError, Letter
 
 
 def subscriber(name: str = "inventory", tenant: str = "tenant", *types: str) -> Subscriber:

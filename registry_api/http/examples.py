@@ -22,7 +22,7 @@ from registry_api.http.samples import SAMPLES
 from registry_api.service.deliveries import Result, Verdict
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
-from registry_api.service.ports import Revision
+from registry_api.service.records import Revision
 
 _NEXT = "https://registries.example/api/{path}?top=1&continuation=3q2-7w"
 _BEGAN = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

@@ -23,7 +23,7 @@ from registry_api.http.messages import Answer, Request
 from registry_api.http.parameters import check_query
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import StorageUnavailable
 
 _log = logging.getLogger(__name__)
 _ANSWER_WITHIN = 9.0  # seconds: less than the ten that callers are promised

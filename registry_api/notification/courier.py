@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.notifications import Subscriber
 from registry_api.notification.destinations import DestinationRefusedError, connector
-from registry_api.service.ports import DeliveryError, Letter
+from registry_api.service.audience import DeliveryError, Letter
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - how secrets begin
 _LONGEST_TEXT = 8190  # of a line and of a header of the answer

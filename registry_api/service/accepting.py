@@ -15,8 +15,9 @@ from registry_api.domain.registry import Registry, RegistryKey, Visit
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
 from registry_api.service.authorizing import Inquiry, see
-from registry_api.service.ports import Conflict, Ports, Replay
+from registry_api.service.ports import Ports
 from registry_api.service.recording import commit_of
+from registry_api.service.records import Conflict, Replay
 
 _ATTEMPTS = 16  # in each round somebody gets through
 

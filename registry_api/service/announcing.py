@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from registry_api.domain.delivery import REMIND_AFTER, Outstanding
 from registry_api.domain.notifications import addressed
 from registry_api.domain.registry import Registry, Visit
-from registry_api.service.ports import Commit, Message, Notice, Ports, WorkQueue
+from registry_api.service.audience import Notice
+from registry_api.service.ports import Message, Ports, WorkQueue
+from registry_api.service.records import Commit
 
 _FIRST_NOTICE_DELAY = timedelta(seconds=1)
 

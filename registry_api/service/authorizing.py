@@ -13,7 +13,8 @@ from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.domain.registry import Caller, Registry
 from registry_api.domain.scope import Scope
-from registry_api.service.ports import Roles, Stored
+from registry_api.service.ports import Roles
+from registry_api.service.records import Stored
 
 T = TypeVar("T")
 

@@ -17,8 +17,9 @@ from registry_api.service import registries
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import commit
 from registry_api.service.authorizing import Inquiry, may_see, readable, see
-from registry_api.service.ports import Conflict, Page, Ports, Revision
+from registry_api.service.ports import Ports
 from registry_api.service.recording import commit_of
+from registry_api.service.records import Conflict, Page, Revision
 
 _ATTEMPTS = 5
 _LOOK_AHEAD = 100

@@ -8,7 +8,8 @@ from hashlib import sha256
 from registry_api.domain.problems import Problem, Refusal
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.accepting import Outcome
-from registry_api.service.ports import Claim, Conflict, Replay, Store
+from registry_api.service.ports import Store
+from registry_api.service.records import Claim, Conflict, Replay
 
 Act = Callable[..., Awaitable[Outcome]]
 """Does what is asked for and takes `replay`: what to keep, in the same transaction, of what it leads to."""

@@ -1,111 +1,20 @@
 """What the service needs from outside, as Protocols. Every implementation must pass the contract tests."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding, Undelivered
+from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
-from registry_api.domain.notifications import Subscriber
 from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
-from registry_api.domain.problems import Problem
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Placement, Resource
-from registry_api.domain.spec import RegistrySpec
-
-T = TypeVar("T")
-
-
-class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program
-    """Table or queue storage did not answer in time, or answered that it cannot."""
-
-
-class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
-    """What was to be replaced is no longer what was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A registry as it was read. `version` is the storage service's own tag and never leaves the service."""
-
-    registry: Registry
-    version: str
-
-
-class Revision(BaseModel):
-    """A spec that was accepted once."""
-
-    model_config = ConfigDict(frozen=True)
-
-    incarnation: str
-    generation: int
-    spec: RegistrySpec
-    accepted_at: datetime
-    accepted_by: str
-    operation: str
-
-
-class Claim(BaseModel):
-    """What an idempotency key was used for first, to notice when it is used for something else."""
-
-    model_config = ConfigDict(frozen=True)
-
-    fingerprint: str
-    expires_at: datetime
-
-
-class Replay(BaseModel):
-    """What a request with an idempotency key led to, to be answered again: a registry, or why it was refused."""
-
-    model_config = ConfigDict(frozen=True)
-
-    idempotency_key: str
-    registry: Registry | None = None
-    created: bool = False
-    changed: bool = False
-    problems: tuple[Problem, ...] = ()
-    expires_at: datetime
-
-
-class Progress(BaseModel):
-    """Where each walk of the resync goes on; None at the beginning."""
-
-    model_config = ConfigDict(frozen=True)
-
-    net: str | None = None
-    checks: str | None = None
-    retention: str | None = None
-    outstanding: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Everything that changes together. `registry` None removes the row.
-
-    `replaces` is the version that was read, or None when there was no registry.
-    """
-
-    key: RegistryKey
-    registry: Registry | None
-    replaces: str | None
-    operations: Sequence[Operation] = ()
-    events: Sequence[Event] = ()
-    outstanding: Outstanding | None = None
-    revision: Revision | None = None
-    replay: Replay | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some records in their order, and how to get the next ones."""
-
-    items: Sequence[T]
-    continuation: str | None
+from registry_api.service.audience import Audience
+from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored
 
 
 class Store(Protocol):
@@ -240,137 +149,6 @@ class WorkQueue(Protocol):
         Raises:
             StorageUnavailable: If the message may not have been kept.
         """
-
-
-class Notice(BaseModel):
-    """The content of a message: that there is something to tell of a registry, up to which event.
-
-    One that announces another attempt names the subscriber, and when the attempt is due.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    tenant: str
-    name: str
-    incarnation: str
-    sequence: int
-    announced_at: AwareDatetime
-    subscriber: str | None = None
-    due: AwareDatetime | None = None
-
-    @property
-    def key(self) -> RegistryKey:
-        """Return the key of the registry."""
-        return RegistryKey(self.tenant, self.name)
-
-
-class NoticeQueue(Protocol):
-    """Where it is announced that there is something to tell."""
-
-    async def send(self, message: Notice, delay: timedelta) -> None:
-        """Put a notice on the queue, to be seen after a delay of whole seconds.
-
-        Raises:
-            StorageUnavailable: If the notice may not have been kept.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[T]):
-    """A record as it was read, or is about to be written for the first time, when it has no version yet."""
-
-    record: T
-    version: str | None
-
-
-class Outbox(Protocol):
-    """What is yet to be told, and who was told how much. Every method may raise `StorageUnavailable`."""
-
-    async def read(self, key: RegistryKey, incarnation: str) -> Kept[Outstanding] | None:
-        """Return what is yet to be told of a registry, None when everybody was told."""
-
-    async def walk(self, limit: int, continuation: str | None) -> Page[Kept[Outstanding]]:
-        """Return what is yet to be told of up to `limit` registries (1 to 100) of all tenants.
-
-        Raises:
-            ValueError: If the continuation is not one that this method gave.
-        """
-
-    async def postpone(self, kept: Kept[Outstanding], due: datetime) -> None:
-        """Note when to look again whether it was forgotten.
-
-        Raises:
-            Conflict: If it is no longer as it was read.
-        """
-
-    async def settle(self, kept: Kept[Outstanding]) -> None:
-        """Note that everybody was told.
-
-        Raises:
-            Conflict: If it is no longer as it was read: there may be more to tell.
-        """
-
-    async def read_events(self, key: RegistryKey, incarnation: str, after: int, through: int) -> Sequence[Event]:
-        """Return the events after one, through another (1 to 100), the oldest first; what was removed is left out."""
-
-    async def read_cursor(self, key: RegistryKey, incarnation: str, subscriber: str) -> Kept[Cursor] | None:
-        """Return how far a subscriber was told of a registry, None when it never was."""
-
-    async def keep_cursor(
-        self,
-        key: RegistryKey,
-        incarnation: str,
-        subscriber: str,
-        cursor: Kept[Cursor],
-        undelivered: Undelivered | None = None,
-    ) -> Kept[Cursor]:
-        """Note how far a subscriber was told, and in the same transaction what it will never be told of.
-
-        Raises:
-            Conflict: If somebody else has noted it.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What is sent to a subscriber."""
-
-    id: str
-    time: datetime  # of this attempt
-    content_type: str
-    body: bytes
-
-
-class DeliveryError(Exception):
-    """A letter that a subscriber has not taken, and what that means.
-
-    Args:
-        failure: The cause, for people, and whether there is any point in trying again.
-    """
-
-    def __init__(self, failure: DeliveryFailure) -> None:
-        super().__init__(failure.cause)
-        self.failure = failure
-
-
-class Courier(Protocol):
-    """Takes letters to subscribers."""
-
-    async def deliver(self, subscriber: Subscriber, letter: Letter) -> None:
-        """Deliver a letter; the caller limits the time.
-
-        Raises:
-            DeliveryError: If the subscriber may not have taken it.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who is told what happens, and by which way."""
-
-    subscribers: Sequence[Subscriber]
-    outbox: Outbox
-    queue: NoticeQueue
 
 
 class BackendError(Exception):

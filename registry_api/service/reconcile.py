@@ -19,8 +19,9 @@ from registry_api.domain.visits import Findings
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
 from registry_api.service.leasing import under_lease
-from registry_api.service.ports import Backend, Commit, Conflict, Message, Ports, StorageUnavailable, Stored
+from registry_api.service.ports import Backend, Message, Ports
 from registry_api.service.recording import commit_of
+from registry_api.service.records import Commit, Conflict, StorageUnavailable, Stored
 from registry_api.service.work import work
 from registry_api.telemetry import about
 

@@ -6,7 +6,7 @@ from registry_api.domain import lifecycle
 from registry_api.domain.events import NOWHERE, Origin, events_of
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Caller, Registry, RegistryKey
-from registry_api.service.ports import Commit, Revision, Stored
+from registry_api.service.records import Commit, Revision, Stored
 
 
 def commit_of(

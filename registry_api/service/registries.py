@@ -17,7 +17,8 @@ from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
 from registry_api.service.authorizing import Inquiry, authorize, authorize_listing, readable, see
 from registry_api.service.once import Key, Once, digest_of
-from registry_api.service.ports import Page, Ports
+from registry_api.service.ports import Ports
+from registry_api.service.records import Page
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
 _PAGES_PER_REQUEST = 4

@@ -13,9 +13,10 @@ from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.registry import Registry, Visit, service_of
 from registry_api.service import announcing, delivering
 from registry_api.service.announcing import announce
-from registry_api.service.ports import Backend, Conflict, Ports, Progress, StorageUnavailable, Stored
+from registry_api.service.ports import Backend, Ports
 from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
+from registry_api.service.records import Conflict, Progress, StorageUnavailable, Stored
 from registry_api.service.work import look
 from registry_api.telemetry import about
 

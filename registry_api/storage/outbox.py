@@ -7,7 +7,7 @@ from datetime import datetime
 from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.ports import Conflict, Kept, Page
+from registry_api.service.records import Conflict, Kept, Page
 from registry_api.storage.paging import Continuation, following
 from registry_api.storage.records import (
     CURSOR,

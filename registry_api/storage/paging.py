@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from registry_api.service.ports import Page
+from registry_api.service.records import Page
 from registry_api.storage.records import parse
 from registry_api.storage.rows import Position, Slice
 

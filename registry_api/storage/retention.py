@@ -10,7 +10,7 @@ from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
-from registry_api.service.ports import Claim, Conflict, Replay, Revision
+from registry_api.service.records import Claim, Conflict, Replay, Revision
 from registry_api.storage.records import (
     CLAIM,
     CURSOR,

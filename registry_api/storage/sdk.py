@@ -12,7 +12,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import StorageUnavailable
 
 DEADLINE = 8.0
 """Seconds that a call may take with all its retries: a caller is told within ten that storage is away."""

@@ -16,7 +16,7 @@ from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.ports import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
+from registry_api.service.records import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
 from registry_api.storage.paging import Continuation, following, page_of
 from registry_api.storage.records import (
     CLAIM,

@@ -12,7 +12,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.data.tables import TableEntity, TableErrorCode, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
-from registry_api.service.ports import Conflict
+from registry_api.service.records import Conflict
 from registry_api.storage.records import end_of
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write
 from registry_api.storage.sdk import DEADLINE, Connection, Endpoint, bounded, client_options, code_of

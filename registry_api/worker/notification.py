@@ -6,7 +6,7 @@ import azure.functions as func
 
 from registry_api import bootstrap
 from registry_api.service import delivering
-from registry_api.service.ports import Notice
+from registry_api.service.audience import Notice
 from registry_api.settings import NOTICES
 from registry_api.worker.messages import read
 

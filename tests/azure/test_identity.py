@@ -15,7 +15,8 @@ from devstack.certificate import Certificate
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api import bootstrap
 from registry_api.provisioning.azure import AzureBackend
-from registry_api.service.ports import Message, StorageUnavailable
+from registry_api.service.ports import Message
+from registry_api.service.records import StorageUnavailable
 from registry_api.settings import Settings, SettingsError
 from registry_api.storage.queues import StorageQueue
 from registry_api.storage.rows import Insert

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.ports import Revision
+from registry_api.service.records import Revision
 from registry_api.settings import TABLE, Settings
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows

@@ -13,7 +13,7 @@ import pytest
 
 from devstack.azurite import ACCOUNT
 from devstack.settings import HOST
-from registry_api.service.ports import Commit
+from registry_api.service.records import Commit
 from registry_api.settings import DEVELOPMENT_KEY, TABLE
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows

@@ -11,7 +11,8 @@ from registry_api.domain.validation import examine, examine_regions
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.service import amending, history, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import BackendError, Commit
+from registry_api.service.ports import BackendError
+from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.store import RegistryStore
 from tests.service.world import ADA, SCOPE, World

@@ -9,7 +9,8 @@ from registry_api.domain.registry import Caller, Registry, RegistryKey, Visit
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
-from registry_api.service.ports import Commit, Message, Revision
+from registry_api.service.ports import Message
+from registry_api.service.records import Commit, Revision
 
 NOW = datetime(2026, 11, 23, 22, 15, 0, 123456, tzinfo=UTC)
 VISIT = Visit(token="visit-1", due=NOW + timedelta(seconds=1))

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from devstack.azurite import Azurite
-from registry_api.service.ports import Conflict, StorageUnavailable
+from registry_api.service.records import Conflict, StorageUnavailable
 from registry_api.settings import DEVELOPMENT_KEY
 from registry_api.storage import sdk
 from registry_api.storage.queues import StorageQueue

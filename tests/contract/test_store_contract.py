@@ -12,7 +12,7 @@ from registry_api.domain.events import Event, EventType
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.problems import Code, Problem
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.ports import Claim, Commit, Conflict, Progress, Replay, Revision
+from registry_api.service.records import Claim, Commit, Conflict, Progress, Replay, Revision
 from registry_api.storage.records import Quarantined, UnreadableRowError
 from registry_api.storage.rows import Rows, Upsert
 from registry_api.storage.store import RegistryStore

@@ -12,8 +12,8 @@ from registry_api.domain.notifications import NotificationType, cloud_event
 from registry_api.domain.operation import OperationKind
 from registry_api.domain.scope import Scope
 from registry_api.notification.courier import signatures
+from registry_api.service.audience import Letter
 from registry_api.service.delivering import DELIVERY_TIME
-from registry_api.service.ports import Letter
 from registry_api.settings import Settings
 from registry_api.storage.retention import KEEP_EVENTS
 

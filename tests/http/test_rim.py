@@ -20,7 +20,7 @@ from registry_api.http.messages import Answer, Request
 from registry_api.http.rim import _function_of, no_such_route
 from registry_api.http.route import Route
 from registry_api.http.routes import ALL_ROUTES
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import StorageUnavailable
 from registry_api.settings import Settings, SettingsError
 from registry_api.storage.memory import MemoryQueue
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request

@@ -10,7 +10,7 @@ import pytest
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.http.routes import ROUTES
-from registry_api.service.ports import Claim, Page
+from registry_api.service.records import Claim, Page
 from registry_api.storage.store import RegistryStore
 from tests.http.two_tenants import THEIRS, attack
 

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.notification.courier import HttpCourier, Mailbox, signatures
 from registry_api.notification.destinations import DestinationRefusedError, checked_socket
-from registry_api.service.ports import DeliveryError, Letter
+from registry_api.service.audience import DeliveryError, Letter
 from tests.courier import subscriber
 from tests.notification.receiver import SECRET, HttpReceiver, Received
 

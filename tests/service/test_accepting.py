@@ -17,8 +17,9 @@ from registry_api.service import accepting, planning, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import announce
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.ports import Commit, Conflict, Message, Page, Stored
+from registry_api.service.ports import Message
 from registry_api.service.recording import commit_of
+from registry_api.service.records import Commit, Conflict, Page, Stored
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 
 DEMO = RegistryKey("tenant", "demo1")

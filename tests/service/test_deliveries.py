@@ -27,7 +27,7 @@ from registry_api.domain.validation import examine
 from registry_api.service import deliveries, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.deliveries import KEEP_DELIVERIES, Delivered, Delivery, Result
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import StorageUnavailable
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.store import RegistryStore
 from tests.service.world import ADA, SCOPE, World

@@ -12,7 +12,7 @@ from registry_api.domain.registry import Caller
 from registry_api.service import history
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.ports import Commit, Conflict, Page
+from registry_api.service.records import Commit, Conflict, Page
 from tests.service.world import ADA, ASKING, SCOPE, World
 
 ELSEWHERE = Filter(subscription_id="sub", resource_group="another")

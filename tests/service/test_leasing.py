@@ -8,7 +8,7 @@ from registry_api.domain import visits
 from registry_api.domain.registry import LEASE, RegistryKey
 from registry_api.service import leasing
 from registry_api.service.leasing import KeptLease, under_lease
-from registry_api.service.ports import Commit, StorageUnavailable, Stored
+from registry_api.service.records import Commit, StorageUnavailable, Stored
 from tests.service.world import World
 
 DEMO = RegistryKey("tenant", "demo1")

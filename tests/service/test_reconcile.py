@@ -12,7 +12,8 @@ from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceState
 from registry_api.service import reconcile
-from registry_api.service.ports import BackendError, Commit, Message
+from registry_api.service.ports import BackendError, Message
+from registry_api.service.records import Commit
 from tests.service.world import INVISIBLE, World
 
 DEMO = RegistryKey("tenant", "demo1")

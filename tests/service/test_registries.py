@@ -16,7 +16,8 @@ from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import history, planning, registries
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import BackendError, Message, Page
+from registry_api.service.ports import BackendError, Message
+from registry_api.service.records import Page
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 

@@ -13,7 +13,8 @@ from registry_api.domain.problems import Code
 from registry_api.domain.registry import DRIFTED, READY, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Resource
 from registry_api.service import history, registries, resync
-from registry_api.service.ports import BackendError, Commit, Message, StorageUnavailable
+from registry_api.service.ports import BackendError, Message
+from registry_api.service.records import Commit, StorageUnavailable
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import Write

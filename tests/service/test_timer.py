@@ -10,7 +10,8 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Resource
 from registry_api.domain.visits import Findings
 from registry_api.service import resync
-from registry_api.service.ports import Message, Page, Progress, StorageUnavailable, Stored
+from registry_api.service.ports import Message
+from registry_api.service.records import Page, Progress, StorageUnavailable, Stored
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import World
 

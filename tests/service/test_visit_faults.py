@@ -16,7 +16,8 @@ from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceState
 from registry_api.service import work
-from registry_api.service.ports import Commit, Conflict, Message, StorageUnavailable, Store
+from registry_api.service.ports import Message, Store
+from registry_api.service.records import Commit, Conflict, StorageUnavailable
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.rows import Row, Write
 from registry_api.storage.store import RegistryStore

@@ -12,7 +12,8 @@ from registry_api.domain.problems import Code
 from registry_api.domain.registry import Lease, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, ResourceState
 from registry_api.service import reconcile
-from registry_api.service.ports import Commit, Conflict, Message, StorageUnavailable, Stored
+from registry_api.service.ports import Message
+from registry_api.service.records import Commit, Conflict, StorageUnavailable, Stored
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import World
 

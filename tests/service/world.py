@@ -15,8 +15,9 @@ from registry_api.domain.scope import Scope
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import delivering, history, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
+from registry_api.service.audience import Audience, Courier, Notice
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.ports import Audience, BackendError, Courier, Message, Notice, Ports, Roles, Store
+from registry_api.service.ports import BackendError, Message, Ports, Roles, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.store import RegistryStore

@@ -13,7 +13,7 @@ from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.validation import examine
 from registry_api.service import history, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import REQUEST, Chaos, Trace
 from tests.simulation.model import Answer, Model, Request, Version, View

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from registry_api.domain.delivery import REMIND_AFTER, DeliveryFailure
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.service import registries
-from registry_api.service.ports import Letter
+from registry_api.service.audience import Letter
 from tests.service.world import ADA, document
 from tests.simulation import asking, troubles
 from tests.simulation.cloud import refused

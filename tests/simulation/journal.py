@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.ports import Clock, Commit
+from registry_api.service.ports import Clock
+from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.rows import Rows, Write
 from registry_api.storage.store import RegistryStore

@@ -17,7 +17,9 @@ from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import BackendError, Ids, Message, Notice, StorageUnavailable
+from registry_api.service.audience import Notice
+from registry_api.service.ports import BackendError, Ids, Message
+from registry_api.service.records import StorageUnavailable
 from tests.service.world import ADA, SCOPE, ManualClock
 from tests.simulation.boundaries import Perform
 from tests.simulation.cloud import SETTLING_TIME

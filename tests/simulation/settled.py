@@ -7,7 +7,7 @@ from registry_api.domain.operation import DEADLINE, Operation, OperationStatus
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.domain.resources import ResourceState
-from registry_api.service.ports import Revision
+from registry_api.service.records import Revision
 from tests.simulation.cloud import Thing
 from tests.simulation.told import problems_of_letters
 from tests.simulation.world import World, differences

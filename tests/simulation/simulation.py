@@ -10,7 +10,7 @@ from typing import Any
 from registry_api.domain.registry import Caller, ProvisioningState
 from registry_api.service import delivering, registries, resync
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import Chaos, Trace
 from tests.simulation.clients import Client

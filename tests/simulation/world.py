@@ -19,19 +19,9 @@ from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
 from registry_api.service import delivering, reconcile
 from registry_api.service.accepting import Outcome
-from registry_api.service.ports import (
-    Audience,
-    Backend,
-    Clock,
-    Conflict,
-    Courier,
-    DeliveryError,
-    Ids,
-    Message,
-    Notice,
-    Ports,
-    StorageUnavailable,
-)
+from registry_api.service.audience import Audience, Courier, DeliveryError, Notice
+from registry_api.service.ports import Backend, Clock, Ids, Message, Ports
+from registry_api.service.records import Conflict, StorageUnavailable
 from registry_api.storage.memory import Delivery
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.records import QUARANTINED, Quarantined, parse

@@ -1,0 +1,112 @@
+"""What is kept, as it is handed to storage and comes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from registry_api.domain.delivery import Outstanding
+from registry_api.domain.events import Event
+from registry_api.domain.operation import Operation
+from registry_api.domain.problems import Problem
+from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.spec import RegistrySpec
+
+T = TypeVar("T")
+
+
+class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program
+    """Table or queue storage did not answer in time, or answered that it cannot."""
+
+
+class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
+    """What was to be replaced is no longer what was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A registry as it was read. `version` is the storage service's own tag and never leaves the service."""
+
+    registry: Registry
+    version: str
+
+
+class Revision(BaseModel):
+    """A spec that was accepted once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    incarnation: str
+    generation: int
+    spec: RegistrySpec
+    accepted_at: datetime
+    accepted_by: str
+    operation: str
+
+
+class Claim(BaseModel):
+    """What an idempotency key was used for first, to notice when it is used for something else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    expires_at: datetime
+
+
+class Replay(BaseModel):
+    """What a request with an idempotency key led to, to be answered again: a registry, or why it was refused."""
+
+    model_config = ConfigDict(frozen=True)
+
+    idempotency_key: str
+    registry: Registry | None = None
+    created: bool = False
+    changed: bool = False
+    problems: tuple[Problem, ...] = ()
+    expires_at: datetime
+
+
+class Progress(BaseModel):
+    """Where each walk of the resync goes on; None at the beginning."""
+
+    model_config = ConfigDict(frozen=True)
+
+    net: str | None = None
+    checks: str | None = None
+    retention: str | None = None
+    outstanding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that changes together. `registry` None removes the row.
+
+    `replaces` is the version that was read, or None when there was no registry.
+    """
+
+    key: RegistryKey
+    registry: Registry | None
+    replaces: str | None
+    operations: Sequence[Operation] = ()
+    events: Sequence[Event] = ()
+    outstanding: Outstanding | None = None
+    revision: Revision | None = None
+    replay: Replay | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some records in their order, and how to get the next ones."""
+
+    items: Sequence[T]
+    continuation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A record as it was read, or is about to be written for the first time, when it has no version yet."""
+
+    record: T
+    version: str | None
