@@ -63,8 +63,8 @@ IDEMPOTENCY_KEY = Parameter(
 )
 
 
-def check_query(request: Request, known: Iterable[Parameter]) -> None:
-    """Accept only parameters that the operation knows, each once.
+def check_query(request: Request, known: Iterable[Parameter]) -> Request:
+    """Return a request that has only parameters that the operation knows, each once.
 
     Raises:
         Refusal: For every other one.
@@ -83,6 +83,7 @@ def check_query(request: Request, known: Iterable[Parameter]) -> None:
         raise Refusal(
             *(Problem(Code.INVALID_PARAMETER, f"'{name}' may be given only once.", (name,)) for name in repeated)
         )
+    return request
 
 
 def scope_of(request: Request, app: App) -> Scope:

@@ -20,7 +20,6 @@ from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import NOBODY, Caller
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
-from registry_api.http.parameters import check_query
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
 from registry_api.service.records import StorageUnavailable
@@ -37,8 +36,7 @@ def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.Ht
     async def find(req: func.HttpRequest, request_id: str) -> Answer:
         app = bootstrap.app()
         caller = NOBODY if route.is_public or route.is_signed else await app.identity.caller_of(req.headers)
-        request = _request(req, caller, request_id)
-        check_query(request, route.query)
+        request = route.checked(_request(req, caller, request_id), route.query)
         return await route.handler(request, app)
 
     async def serve(req: func.HttpRequest) -> func.HttpResponse:

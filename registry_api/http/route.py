@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from registry_api.bootstrap import App
 from registry_api.domain.problems import Code
 from registry_api.http.messages import Answer, Parameter, Request
+from registry_api.http.parameters import check_query
 
 PREFIX = "api"  # host.json, extensions.http.routePrefix
 
@@ -39,6 +40,7 @@ class Route:
     query: Sequence[Parameter] = ()
     headers: Sequence[Parameter] = ()
     takes: Takes = Takes.NOTHING
+    checked: Callable[[Request, Sequence[Parameter]], Request] = check_query
 
     @property
     def name(self) -> str:

@@ -2,9 +2,14 @@
 
 from registry_api.domain.problems import Code
 from registry_api.http.messages import Parameter
-from registry_api.http.parameters import CONTINUATION
 from registry_api.http.resource_manager import discovery, operations, registries
-from registry_api.http.resource_manager.addresses import API_VERSION, PROVIDER
+from registry_api.http.resource_manager.addresses import (
+    ANY_VERSION,
+    API_VERSION,
+    PROVIDER,
+    SKIP,
+    check_query,
+)
 from registry_api.http.route import Handler, Route
 
 _SUBSCRIPTION = f"subscriptions/{{subscription}}/{PROVIDER}"
@@ -12,13 +17,21 @@ _REGISTRIES = f"subscriptions/{{subscription}}/resourceGroups/{{group}}/{PROVIDE
 _REGISTRY = f"{_REGISTRIES}/{{name}}"
 
 
-def _route(method: str, template: str, handler: Handler, *query: Parameter) -> Route:
-    return Route(method, template, handler, {}, (Code.UNAUTHENTICATED,), (API_VERSION, *query))
+def _route(
+    method: str,
+    template: str,
+    handler: Handler,
+    *query: Parameter,
+    version: Parameter = API_VERSION,
+    is_public: bool = False,
+) -> Route:
+    codes = () if is_public else (Code.UNAUTHENTICATED,)
+    return Route(method, template, handler, {}, codes, (version, *query), checked=check_query)
 
 
 ROUTES = (
-    _route("GET", f"{_SUBSCRIPTION}/registries", registries.list_registry_resources, CONTINUATION),
-    _route("GET", _REGISTRIES, registries.list_registry_resources_in_group, CONTINUATION),
+    _route("GET", f"{_SUBSCRIPTION}/registries", registries.list_registry_resources, SKIP),
+    _route("GET", _REGISTRIES, registries.list_registry_resources_in_group, SKIP),
     _route("GET", _REGISTRY, registries.get_registry_resource),
     _route("PUT", _REGISTRY, registries.put_registry_resource),
     _route("PATCH", _REGISTRY, registries.patch_registry_resource),
@@ -30,6 +43,8 @@ ROUTES = (
         operations.get_registry_operation_status,
         operations.TYPE,
     ),
-    _route("GET", "registrymanagement/v1.0/registries/{name}/discovery", discovery.discover_registry),
-    Route("GET", "metadata/endpoints", discovery.get_cloud_metadata, {}, (), (API_VERSION,)),
+    _route(
+        "GET", "registrymanagement/v1.0/registries/{name}/discovery", discovery.discover_registry, version=ANY_VERSION
+    ),
+    _route("GET", "metadata/endpoints", discovery.get_cloud_metadata, version=ANY_VERSION, is_public=True),
 )
