@@ -258,6 +258,17 @@ async def test_no_row_and_no_message_has_a_secret(app: App) -> None:
         assert secret not in kept
 
 
+async def test_no_other_subscription_speaks_for_a_service_hook(app: App) -> None:
+    """With the right secret, an event whose subscription differs by anything is not proven, whatever else it says."""
+    secret = {"x-webhook-secret": senders.HOOK_SECRET, "content-type": JSON}
+    right = senders.HOOK_SUBSCRIPTION
+    others = [right[:place] + other + right[place + 1 :] for place in range(len(right)) for other in ("", "g")]
+    for other in (*others, f"{right} ", f"{{{right}}}", "", None, 7, [right], {right: right}):
+        event = senders.run_ended({"registry": OBJECT}, subscriptionId=other)
+        assert await code_of("azure-devops", event, **secret) == (401, "Unauthenticated")
+    assert await app.ports.store.read(RegistryKey(senders.TENANT, "one1")) is None
+
+
 @pytest.mark.parametrize(
     "event",
     [
