@@ -241,7 +241,8 @@ class Settings(BaseModel):
             alias="REGISTRY_WEBHOOKS",
             repr=False,
             description="Who may send webhooks, and whom each acts as: a JSON list of `name`, `kind`, `tenant`, "
-            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and a service hook's `hook_subscription`.",
+            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and a service hook's "
+            "`hook_subscription` or GitHub's `repository`.",
         ),
     ] = ()
     platform_authenticates: Annotated[

@@ -33,8 +33,8 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:\[\]]{2,64}")
 
 
-def check_query(request: Request, known: Iterable[Parameter]) -> None:
-    """Accept only parameters that the operation knows, each once.
+def check_query(request: Request, known: Iterable[Parameter]) -> Request:
+    """Return a request that has only parameters that the operation knows, each once.
 
     Raises:
         Refusal: For every other one.
@@ -53,6 +53,7 @@ def check_query(request: Request, known: Iterable[Parameter]) -> None:
         raise Refusal(
             *(Problem(Code.INVALID_PARAMETER, f"'{name}' may be given only once.", (name,)) for name in repeated)
         )
+    return request
 
 
 def scope_of(request: Request, app: App) -> Scope:

@@ -18,7 +18,6 @@ import azure.functions as func
 from registry_api import bootstrap
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import NOBODY, Caller
-from registry_api.http.arguments import check_query
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
 from registry_api.http.route import PREFIX, Route
@@ -37,8 +36,7 @@ async def serve(route: Route, req: func.HttpRequest) -> func.HttpResponse:
     async def find(req: func.HttpRequest, request_id: str) -> Answer:
         app = bootstrap.app()
         caller = NOBODY if route.is_public or route.is_signed else await app.identity.caller_of(req.headers)
-        request = _request(req, caller, request_id)
-        check_query(request, route.query)
+        request = route.load_check()(_request(req, caller, request_id), route.query)
         return await route.load()(request, app)
 
     return await _respond(req, find)

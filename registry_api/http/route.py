@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry_api.domain.problems import Code
 from registry_api.http.parameters import Parameter
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PREFIX = "api"  # host.json, extensions.http.routePrefix
 
 Handler = Callable[["Request", "App"], Awaitable["Answer"]]
+Check = Callable[["Request", Sequence[Parameter]], "Request"]
 Content = str | Sequence[str] | None
 """What an answer has in its body: JSON of the shape of a model of `bodies`, one of some media types, or nothing."""
 
@@ -37,8 +38,8 @@ class Takes(StrEnum):
 class Route:
     """One method of one path.
 
-    `handler` is `module.function`, of a module of `registry_api.http`. The function's name is its name on Azure, its
-    docstring the description.
+    `handler` and `check`, which the query has to pass first, are `module.function`, of a module of `registry_api.http`.
+    The handler's name is the function's name on Azure, its docstring the description.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Route:
     query: Sequence[Parameter] = ()
     headers: Sequence[Parameter] = ()
     takes: Takes = Takes.NOTHING
+    check: str = "arguments.check_query"
 
     @property
     def name(self) -> str:
@@ -62,8 +64,13 @@ class Route:
 
     def load(self) -> Handler:
         """Return what serves the route, imported at the first use."""
-        handler: Handler = getattr(import_module(f"registry_api.http.{self.module}"), self.name)
+        handler: Handler = _named(self.handler)
         return handler
+
+    def load_check(self) -> Check:
+        """Return what a request's query has to pass first."""
+        check: Check = _named(self.check)
+        return check
 
     @property
     def is_public(self) -> bool:
@@ -79,3 +86,9 @@ class Route:
         """Tell whether a path, without the prefix, is one of this route's."""
         pattern = "[^/]+".join(map(re.escape, re.split(r"\{[a-z]+\}", self.template)))
         return re.fullmatch(pattern, path.strip("/"), re.IGNORECASE) is not None
+
+
+def _named(name: str) -> Any:
+    """Return the function that `module.function` names, imported at the first use."""
+    module, _, function = name.rpartition(".")
+    return getattr(import_module(f"registry_api.http.{module}"), function)

@@ -97,6 +97,7 @@ def test_every_route_has_a_handler_and_its_models() -> None:
     """What the table names is there: handlers are loaded at the first request, and must not fail then."""
     for route in ALL_ROUTES:
         assert route.load().__name__ == route.name
+        assert route.load_check().__name__ == "check_query"
         models = [content for content in route.answers.values() if isinstance(content, str)]
         assert all(issubclass(getattr(bodies, model), bodies.Body) for model in models)
 

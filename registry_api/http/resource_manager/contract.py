@@ -1,6 +1,6 @@
 """What the contract of Microsoft.MachineLearningServices/registries calls its versions and parameters."""
 
-from registry_api.http.parameters import Parameter
+from registry_api.http.parameters import TEXT, Parameter
 
 PROVIDER = "providers/Microsoft.MachineLearningServices"
 
@@ -35,6 +35,8 @@ VERSIONS = (
     "2026-05-15-preview",
 )
 API_VERSION = Parameter("api-version", "Which version of the contract.", {"type": "string", "enum": [*VERSIONS]})
+ANY_VERSION = Parameter(API_VERSION.name, "Of another contract, which has no versions here.", TEXT)
+SKIP = Parameter("$skip", "From the `nextLink` of an earlier page.", TEXT)
 
 ASYNC, LOCATION = "async", "location"
 STATUS_TYPE = Parameter(
