@@ -41,8 +41,8 @@ demo: install local.settings.json ## Show and check everything the API does, on 
 package: install ## Build the zip that is deployed, for the version of Python that runs this
 	@exec $(BIN)/python -m devstack package
 
-test: install clients ## Run the tests; they start what they need
-	@exec $(BIN)/pytest
+test: install clients ## Run the tests, two files at a time; they start what they need
+	@exec $(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 fuzz: install ## Ask the app a quarter of a million questions, an hour at most, 50,000 as a thief; plant faults in 50,000 documents
 	@$(BIN)/python -m tests.openapi.fuzz

@@ -8,6 +8,7 @@ from typing import Any
 import azure.functions as func
 
 from benchmarks.emulator import environment_of
+from benchmarks.first import KEY
 from registry_api import bootstrap
 from registry_api.storage.rows import Replace, Write
 
@@ -32,7 +33,9 @@ def functions() -> dict[str, Any]:
 
 def request(method: str, path: str, body: bytes = b"", query: str = "") -> func.HttpRequest:
     """Return a request as the host hands it over."""
-    headers = {"content-type": "application/json", "content-length": str(len(body))} if body else {}
+    headers = {"x-functions-key": KEY}
+    if body:
+        headers |= {"content-type": "application/json", "content-length": str(len(body))}
     return func.HttpRequest(
         method,
         f"{BASE}/{path}{query}",

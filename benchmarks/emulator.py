@@ -1,10 +1,14 @@
 """The storage that everything is measured on: Azurite in memory, and what the app has to know of it."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
+from benchmarks.first import KEY
 from devstack import azurite
 from devstack.azurite import Azurite
 
@@ -27,9 +31,12 @@ def running_storage() -> Iterator[Azurite]:
 
 
 def environment_of(connection_string: str) -> dict[str, str]:
-    """Return the app's settings: everybody is the developer, so that no identity is part of what is measured."""
-    return {
-        "AzureWebJobsStorage": connection_string,
-        "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
-        "PYTHONHASHSEED": "0",
+    """Return the app's settings, with one pipeline that may do everything: not in development, as on Azure."""
+    pipeline = {
+        "name": "bench",
+        "tenant": str(UUID(int=1)),
+        "object_id": str(UUID(int=2)),
+        "roles": [{"role": "Owner", "scope": "/"}],
+        "sha256": sha256(KEY.encode()).hexdigest(),
     }
+    return {"AzureWebJobsStorage": connection_string, "REGISTRY_KEYS": json.dumps([pipeline]), "PYTHONHASHSEED": "0"}

@@ -9,6 +9,7 @@ import sys
 import azure.functions as func
 
 DOCUMENT = b'{"location":"eastus","replication_locations":[{"location":"eastus"},{"location":"eastus2"}]}'
+KEY = "a-key-for-measuring"
 ADDRESS = "http://127.0.0.1:7071/api/registries"
 
 
@@ -43,7 +44,7 @@ def _ask(functions: "dict[str, object]", method: str, name: str) -> None:
     request = func.HttpRequest(
         method.upper(),
         f"{ADDRESS}/{name}",
-        headers={"content-type": "application/json", "content-length": str(len(DOCUMENT))},
+        headers={"x-functions-key": KEY, "content-type": "application/json", "content-length": str(len(DOCUMENT))},
         params={},
         route_params={"name": name},
         body=DOCUMENT if method == "put" else b"",
