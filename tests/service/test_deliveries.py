@@ -104,6 +104,18 @@ async def test_a_refusal_is_kept_with_its_place() -> None:
     assert told(again) == told(first)
 
 
+async def test_a_refusal_with_more_problems_than_a_row_holds_is_kept() -> None:
+    """What fits is told, with how many more there are, the first time as every time."""
+    world, given = (
+        World(),
+        delivery(one("Demo1", "eastus") | {f"unknown {'x' * 200} {number}": 1 for number in range(7_900)}),
+    )
+    (first,) = await deliver(world, given)
+    assert first.problems[-1].message.endswith(" more problems, too many to be kept.")
+    assert len(first.problems) > 100
+    assert await deliver(world, given) == [first]
+
+
 async def test_an_id_belongs_to_its_body() -> None:
     """A delivery whose id came with another body is refused, and does nothing; another source has ids of its own."""
     world = World()
