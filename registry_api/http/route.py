@@ -1,21 +1,27 @@
-"""A route: what serves one method of one path, and what it takes and answers."""
+"""A route: what serves one method of one path, and what it takes and answers.
+
+Routes are made at every cold start, and what serves them is imported when it is first asked for.
+"""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
-from registry_api.bootstrap import App
 from registry_api.domain.problems import Code
-from registry_api.http.messages import Answer, Parameter, Request
+from registry_api.http.parameters import Parameter
+
+if TYPE_CHECKING:
+    from registry_api.bootstrap import App
+    from registry_api.http.messages import Answer, Request
 
 PREFIX = "api"  # host.json, extensions.http.routePrefix
 
-Handler = Callable[[Request, App], Awaitable[Answer]]
-Content = type[BaseModel] | Sequence[str] | None
-"""What an answer has in its body: JSON of a model's shape, something of one of these media types, or nothing."""
+Handler = Callable[["Request", "App"], Awaitable["Answer"]]
+Content = str | Sequence[str] | None
+"""What an answer has in its body: JSON of the shape of a model of `bodies`, one of some media types, or nothing."""
 
 
 class Takes(StrEnum):
@@ -29,11 +35,15 @@ class Takes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. The handler's name is the function's name on Azure, its docstring the description."""
+    """One method of one path.
+
+    `handler` is `module.function`, of a module of `registry_api.http`. The function's name is its name on Azure, its
+    docstring the description.
+    """
 
     method: str
     template: str
-    handler: Handler
+    handler: str
     answers: Mapping[int, Content]
     codes: Sequence[Code] = ()
     query: Sequence[Parameter] = ()
@@ -43,7 +53,17 @@ class Route:
     @property
     def name(self) -> str:
         """Return the function's name."""
-        return self.handler.__name__
+        return self.handler.rpartition(".")[2]
+
+    @property
+    def module(self) -> str:
+        """Return the module that the handler is in."""
+        return self.handler.rpartition(".")[0]
+
+    def load(self) -> Handler:
+        """Return what serves the route, imported at the first use."""
+        handler: Handler = getattr(import_module(f"registry_api.http.{self.module}"), self.name)
+        return handler
 
     @property
     def is_public(self) -> bool:

@@ -12,7 +12,7 @@ from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Path, refuse, write_path
 from registry_api.domain.sources import SourceKind, WebhookSource
 from registry_api.domain.validation import examine
-from registry_api.http import documents, parameters, render
+from registry_api.http import arguments, documents, render
 from registry_api.http.documents import JSON_TYPES, MAX_DOCUMENTS, Document
 from registry_api.http.messages import Answer, Request
 from registry_api.service import deliveries
@@ -56,8 +56,8 @@ async def receive_webhook(request: Request, app: App) -> Answer:
             caller=source.caller,
             scope=source.scope,
             within=Filter(subscription_id=source.subscription_id, resource_group=source.resource_group),
-            origin=parameters.origin_of(request),
-            traceparent=parameters.traceparent_of(request),
+            origin=arguments.origin_of(request),
+            traceparent=arguments.traceparent_of(request),
         ),
         allowed=app.settings.allowed,
         ports=app.ports,

@@ -18,20 +18,22 @@ from azure.storage.queue.aio import QueueServiceClient
 from devstack import azurite as emulator
 from devstack.azurite import Azurite
 from registry_api import bootstrap
-from registry_api.http import rim
+from registry_api.http.functions import function_of
 from registry_api.http.routes import ROUTES
-from registry_api.settings import DEVELOPMENT_KEY, NOTICES, QUEUE, TABLE, Settings, SettingsError
+from registry_api.settings import DEVELOPMENT_KEY, Settings
+from registry_api.startup import SettingsError
+from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.tables import TableRows
-from registry_api.worker import notification, provisioning
+from registry_api.worker import functions
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
 from tests.notification.receiver import HttpReceiver
 from tests.senders import signed, source
 
 WORKERS = {
-    QUEUE: provisioning.provision,
-    NOTICES: notification.notify,
-    f"{QUEUE}-poison": provisioning.provision_poison,
-    f"{NOTICES}-poison": notification.notify_poison,
+    QUEUE: functions.provision,
+    NOTICES: functions.notify,
+    f"{QUEUE}-poison": functions.provision_poison,
+    f"{NOTICES}-poison": functions.notify_poison,
 }
 ROUTE = {route.name: route for route in ROUTES}
 
@@ -92,7 +94,7 @@ class Cage:
         self, route: str, target: str = "", body: Any = None, query: str = "", **headers: str
     ) -> tuple[int, Any]:
         """Send a request, with more secrets in it than it needs, and return status and body of the answer."""
-        answer = await rim._function_of(ROUTE[route])(
+        answer = await function_of(ROUTE[route])(
             func.HttpRequest(
                 ROUTE[route].method,
                 f"http://localhost/api/x?code={self.host_key}{query}",

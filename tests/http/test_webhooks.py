@@ -10,8 +10,9 @@ from registry_api import bootstrap
 from registry_api.bootstrap import App
 from registry_api.domain.registry import RegistryKey
 from registry_api.http.documents import MAX_BYTES, MAX_DOCUMENTS
-from registry_api.http.rim import _function_of
-from registry_api.settings import Settings, SettingsError
+from registry_api.http.functions import function_of
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.store import RegistryStore
 from tests import senders
@@ -45,7 +46,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
 
 async def post(source: str, body: bytes, **headers: str) -> func.HttpResponse:
     """Send a delivery."""
-    handler = _function_of(ROUTE["receive_webhook"])
+    handler = function_of(ROUTE["receive_webhook"])
     headers = {"content_length": str(len(body)), **{name.replace("-", "_"): value for name, value in headers.items()}}
     return await handler(request("POST", f"webhooks/{source}", body, **headers))
 

@@ -25,7 +25,7 @@ from registry_api.access.roles import StaticRoles
 from registry_api.access.webhooks import Webhooks
 from registry_api.bootstrap import App
 from registry_api.domain.registry import RegistryKey
-from registry_api.http import continuations, rim
+from registry_api.http import continuations, functions, rim
 from registry_api.http.route import Route, Takes
 from registry_api.http.routes import ROUTES
 from registry_api.settings import Settings
@@ -124,7 +124,7 @@ class Place:
             route_params={**ask.parameters},
             body=ask.body,
         )
-        serve = rim.no_such_route if ask.route is None else rim._function_of(ask.route)
+        serve = functions.no_such_route if ask.route is None else functions.function_of(ask.route)
         answer = await serve(request)
         return Reply(answer.status_code, dict(answer.headers), answer.mimetype, answer.get_body())
 

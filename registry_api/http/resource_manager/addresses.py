@@ -6,44 +6,11 @@ from registry_api.bootstrap import App
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, quote, refuse
 from registry_api.domain.scope import RESOURCE_GROUP_RULE, Scope, is_resource_group, is_subscription_id
-from registry_api.http import parameters
-from registry_api.http.messages import Parameter, Request
+from registry_api.http import arguments
+from registry_api.http.messages import Request
+from registry_api.http.resource_manager.contract import API_VERSION, PROVIDER, VERSIONS
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
-
-PROVIDER = "providers/Microsoft.MachineLearningServices"
-
-# Azure/bicep-types-az, generated/machinelearningservices: every version that has registries.
-VERSIONS = (
-    "2022-10-01-preview",
-    "2022-12-01-preview",
-    "2023-02-01-preview",
-    "2023-04-01-preview",
-    "2023-04-01",
-    "2023-06-01-preview",
-    "2023-08-01-preview",
-    "2023-10-01",
-    "2024-01-01-preview",
-    "2024-04-01-preview",
-    "2024-04-01",
-    "2024-07-01-preview",
-    "2024-10-01-preview",
-    "2024-10-01",
-    "2025-01-01-preview",
-    "2025-04-01-preview",
-    "2025-04-01",
-    "2025-06-01",
-    "2025-07-01-preview",
-    "2025-09-01",
-    "2025-10-01-preview",
-    "2025-12-01",
-    "2026-01-15-preview",
-    "2026-03-01",
-    "2026-03-15-preview",
-    "2026-05-01",
-    "2026-05-15-preview",
-)
-API_VERSION = Parameter("api-version", "Which version of the contract.", {"type": "string", "enum": [*VERSIONS]})
 
 
 def version_of(request: Request) -> str:
@@ -103,9 +70,9 @@ def intent_of(request: Request, app: App) -> Intent:
         inquiry.caller,
         inquiry.scope,
         inquiry.within,
-        conditions=parameters.conditions_of(request),
-        origin=parameters.origin_of(request),
-        traceparent=parameters.traceparent_of(request),
+        conditions=arguments.conditions_of(request),
+        origin=arguments.origin_of(request),
+        traceparent=arguments.traceparent_of(request),
     )
 
 

@@ -13,7 +13,7 @@ from registry_api.http.parameters import DEFAULT_PAGE
 from registry_api.http.registries import RETRY_AFTER_SECONDS
 from registry_api.http.resource_manager.addresses import inquiry_of, intent_of, list_path, status_address, status_path
 from registry_api.http.resource_manager.bodies import RegistryList
-from registry_api.http.resource_manager.operations import ASYNC, LOCATION
+from registry_api.http.resource_manager.contract import ASYNC, LOCATION
 from registry_api.http.resource_manager.reading import read_patch, read_regions, read_resource
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.service import amending, registries
