@@ -239,7 +239,7 @@ class RegistrySpec(Part):
     tags: Annotated[
         dict[TagKey, TagValue],
         Field(description="Names and values to find it by.", json_schema_extra={"maxProperties": MAX_TAGS}),
-    ] = {}
+    ] = {}  # noqa: RUF012 - pydantic copies it
     location: Annotated[RegionName, Field(description="The primary region. Never changes.")]
     replication_locations: Annotated[
         tuple[ReplicationLocation, ...],
