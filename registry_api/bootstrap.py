@@ -83,6 +83,10 @@ def app() -> App:
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
     given, clock = settings(), SystemClock()
+    if given.application_insights:
+        from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
+
+        telemetry.record_with(to_application_insights(given.application_insights))
     rows = TableRows(_storage(given.table_service), TABLE)
     return App(
         settings=given,

@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import IPv6Address
+from typing import Any
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -24,9 +25,13 @@ from registry_api.http.parameters import check_query
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
 from registry_api.service.records import StorageUnavailable
+from registry_api.telemetry import Counter as Counted
+from registry_api.telemetry import count, span
 
 _log = logging.getLogger(__name__)
 _ANSWER_WITHIN = 9.0  # seconds: less than the ten that callers are promised
+_SERVER_ERROR = 500
+_NO_CONTEXT: Any = None  # the worker takes no annotation but Context, and always gives one
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]+)?(?=/|$)")
 _CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -41,8 +46,8 @@ def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.Ht
         check_query(request, route.query)
         return await route.handler(request, app)
 
-    async def serve(req: func.HttpRequest) -> func.HttpResponse:
-        return await _respond(req, find)
+    async def serve(req: func.HttpRequest, context: func.Context = _NO_CONTEXT) -> func.HttpResponse:
+        return await _respond(req, find, route.name, context)
 
     return serve
 
@@ -58,9 +63,9 @@ for _route in ALL_ROUTES:
 # The host tries functions in the order of their names and takes the first whose route matches.
 @blueprint.function_name("zz_no_such_route")
 @blueprint.route(route="{*path}", auth_level=func.AuthLevel.ANONYMOUS)
-async def no_such_route(req: func.HttpRequest) -> func.HttpResponse:
+async def no_such_route(req: func.HttpRequest, context: func.Context = _NO_CONTEXT) -> func.HttpResponse:
     """Answer what no other function takes: a wrong method, or a path that is not there."""
-    return await _respond(req, _no_such_route)
+    return await _respond(req, _no_such_route, "no_such_route", context)
 
 
 async def _no_such_route(req: func.HttpRequest, request_id: str) -> Answer:
@@ -73,9 +78,19 @@ async def _no_such_route(req: func.HttpRequest, request_id: str) -> Answer:
     return error_answer([Problem(Code.RESOURCE_NOT_FOUND, f"There is no such path. Known paths: {known}.")])
 
 
-async def _respond(
-    req: func.HttpRequest, find: Callable[[func.HttpRequest, str], Awaitable[Answer]]
-) -> func.HttpResponse:
+_Find = Callable[[func.HttpRequest, str], Awaitable[Answer]]
+
+
+async def _respond(req: func.HttpRequest, find: _Find, route: str, context: func.Context | None) -> func.HttpResponse:
+    parent = req.headers.get("traceparent") if context is None else context.trace_context.trace_parent
+    with span("request", parent, route=route) as asked:
+        response = await _answer(req, find)
+        asked.ended(str(response.status_code), failed=response.status_code >= _SERVER_ERROR)
+    count(Counted.REQUESTS, route=route, status=f"{response.status_code // 100}xx")
+    return response
+
+
+async def _answer(req: func.HttpRequest, find: _Find) -> func.HttpResponse:
     request_id = str(uuid.uuid4())
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):

@@ -12,6 +12,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.records import Kept, Page
+from registry_api.telemetry import Traceparent
 
 
 class Notice(BaseModel):
@@ -29,6 +30,7 @@ class Notice(BaseModel):
     announced_at: AwareDatetime
     subscriber: str | None = None
     due: AwareDatetime | None = None
+    traceparent: Traceparent = None
 
     @property
     def key(self) -> RegistryKey:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from registry_api.domain import lifecycle, settling, visits
-from registry_api.domain.operation import DEADLINE
+from registry_api.domain.operation import DEADLINE, Operation, OperationKind
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry, service_of
 from registry_api.domain.visits import Findings
@@ -23,7 +23,8 @@ from registry_api.service.ports import Backend, Message, Ports
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Commit, Conflict, StorageUnavailable, Stored
 from registry_api.service.work import work
-from registry_api.telemetry import about
+from registry_api.telemetry import Counter as Counted
+from registry_api.telemetry import Duration, about, count, measure, span
 
 _log = logging.getLogger(__name__)
 
@@ -82,10 +83,14 @@ async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
             known = settling.after_lost_visit(stored.registry, backend.settling_time, now)
             begun = await _take_lease(stored, visits.begin_visit(known, following, now), now, ports)
             if begun is not None:
-                with about(**_facts_of(begun.registry), late_seconds=_late(stored.registry, now)):
+                late = _late(stored.registry, now)
+                measure(Duration.QUEUE_AGE, max(late, 0))
+                with span("visit", message.traceparent, **_facts_of(begun.registry), late_seconds=late) as visited:
                     findings = await under_lease(begun, partial(work, begun.registry, backend, ports.clock), ports)
                     if findings is not None:
                         await _end(begun, findings, ports)
+                    else:
+                        visited.ended("LeaseLost", failed=True)
                 return
         except StorageUnavailable:
             _log.warning("The visit to '%s' ends early; the one announced goes on.", message.name, exc_info=True)
@@ -190,15 +195,25 @@ def _late(registry: Registry, now: datetime) -> float:
     return round((now - registry.visit.due).total_seconds(), 1)
 
 
+def _is_repair(operation: Operation, tenant: str) -> bool:
+    """Tell whether the service itself began an operation: it does so because of drift only."""
+    return operation.kind is OperationKind.RECONCILE and operation.requested_by == service_of(tenant).name
+
+
 def _tell(before: Registry, after: Registry | None, findings: Findings, now: datetime) -> None:
     """Log what a visit came to, in figures that can be counted and summed up."""
     failures = dict(Counter(failure.kind.value for failure in findings.failures.values()))
+    for kind, number in failures.items():
+        count(Counted.RETRIES, number, failure=kind)
     with about(left=len(findings.remaining), failures=failures):
         _log.info("Visited.")
     operation = after.operation if after is not None else before.operation
     if after is None or (operation.is_terminal and not before.operation.is_terminal):
         status = "Succeeded" if after is None else operation.status.value
         seconds = round((now - operation.start_time).total_seconds(), 1)
+        measure(Duration.OPERATION, seconds, kind=operation.kind.value, outcome=status)
+        if status == "Succeeded" and _is_repair(operation, before.tenant):
+            count(Counted.DRIFT_REPAIRED)
         with about(status=status, kind=operation.kind.value, duration_seconds=seconds):
             _log.info("The operation has ended.")
 

@@ -8,6 +8,7 @@ from registry_api import bootstrap
 from registry_api.service import delivering
 from registry_api.service.audience import Notice
 from registry_api.settings import NOTICES
+from registry_api.telemetry import span
 from registry_api.worker.messages import read
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
@@ -21,7 +22,9 @@ async def notify(message: func.QueueMessage) -> None:
     """Tell subscribers what a notice announces."""
     notice = await read(Notice, message)
     if notice is not None:
-        await delivering.notify(notice, ports=bootstrap.app().ports, courier=bootstrap.courier())
+        app = bootstrap.app()
+        with span("notify", notice.traceparent, registry=notice.name, tenant=notice.tenant):
+            await delivering.notify(notice, ports=app.ports, courier=bootstrap.courier())
 
 
 @blueprint.function_name("notify_poison")

@@ -6,6 +6,7 @@ from registry_api import bootstrap
 from registry_api.service import reconcile, resync
 from registry_api.service.ports import Message
 from registry_api.settings import QUEUE
+from registry_api.telemetry import span
 from registry_api.worker.messages import read
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
@@ -17,7 +18,9 @@ async def provision(message: func.QueueMessage) -> None:
     """Visit the registry that a message names."""
     readable = await read(Message, message)
     if readable is not None:
-        await reconcile.visit(readable, ports=bootstrap.app().ports, backend=bootstrap.backend())
+        app = bootstrap.app()
+        with span("provision", readable.traceparent, registry=readable.name, tenant=readable.tenant):
+            await reconcile.visit(readable, ports=app.ports, backend=bootstrap.backend())
 
 
 @blueprint.function_name("provision_poison")
