@@ -70,6 +70,10 @@ def settings() -> Settings:
     """
     telemetry.install()
     found = Settings.read(os.environ)
+    if found.application_insights:
+        from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
+
+        telemetry.record_with(to_application_insights(found.application_insights))
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)
     return found
@@ -83,10 +87,6 @@ def app() -> App:
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
     given, clock = settings(), SystemClock()
-    if given.application_insights:
-        from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
-
-        telemetry.record_with(to_application_insights(given.application_insights))
     rows = TableRows(_storage(given.table_service), TABLE)
     return App(
         settings=given,
