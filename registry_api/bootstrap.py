@@ -17,7 +17,8 @@ from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.audience import Audience, Courier
 from registry_api.service.ports import Backend, Clock, Ports, Roles
-from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
+from registry_api.settings import Settings
+from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.rows import Rows
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def settings() -> Settings:
     Raises:
         SettingsError: If the environment does not describe a working app.
     """
-    telemetry.install()
     found = Settings.read(os.environ)
     if found.application_insights:
         from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing

@@ -10,17 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
-
-from pydantic import BeforeValidator
+from typing import Any, Protocol
 
 PREFIX = "registry_api."
 
 _facts: ContextVar[Mapping[str, Any]] = ContextVar("facts", default={})  # noqa: B039 - it is never changed in place
-
-
-Traceparent = Annotated[str | None, BeforeValidator(lambda given: given if isinstance(given, str) else None)]
-"""Of a message: whatever stands there, the message can be read."""
 
 
 class Counter(StrEnum):

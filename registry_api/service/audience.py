@@ -11,8 +11,7 @@ from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding, U
 from registry_api.domain.events import Event
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.records import Kept, Page
-from registry_api.telemetry import Traceparent
+from registry_api.service.records import Kept, Page, Traceparent
 
 
 class Notice(BaseModel):

@@ -14,8 +14,7 @@ from registry_api.domain.plan import Action, Observation
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.service.audience import Audience
-from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored
-from registry_api.telemetry import Traceparent
+from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored, Traceparent
 
 
 class Store(Protocol):
