@@ -89,6 +89,11 @@ def about(**facts: Any) -> Iterator[None]:
         _facts.reset(token)
 
 
+def also(**facts: Any) -> None:
+    """Let every line that is logged from now on have these facts too, until the innermost `about` or `span` ends."""
+    _facts.set({**_facts.get(), **facts})
+
+
 @contextmanager
 def span(name: str, parent: str | None = None, **facts: Any) -> Iterator[Span]:
     """Let what is done within be a span, about these facts and those from further out."""

@@ -73,14 +73,16 @@ async def _next_page(continuation: str | None, task: _Task, time: timedelta, por
         now = ports.clock.now()
         if done and now >= ends:
             return (await ports.store.walk(done, continuation)).continuation
-        try:
-            await task(stored, now)
-        except Conflict:
-            continue  # somebody is at it
-        except StorageUnavailable:
-            _log.warning("'%s' cannot be tended now.", stored.registry.spec.name, exc_info=True)
-        except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
-            _log.exception("'%s' cannot be tended.", stored.registry.spec.name)
+        name, tenant = stored.registry.spec.name, stored.registry.tenant
+        with about(registry=name, tenant=tenant):
+            try:
+                await task(stored, now)
+            except Conflict:
+                continue  # somebody is at it
+            except StorageUnavailable:
+                _log.warning("'%s' cannot be tended now.", name, exc_info=True)
+            except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
+                _log.exception("'%s' cannot be tended.", name)
     return page.continuation
 
 
@@ -108,8 +110,7 @@ async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backen
     """Look whether a registry has drifted, if it is time to, and begin to repair it unless it is paused."""
     if not drift.is_to_be_checked(stored.registry, now):
         return
-    name, tenant = stored.registry.spec.name, stored.registry.tenant
-    with span("check", registry=name, tenant=tenant):
+    with span("check"):
         await _look(stored, ports, backend)
 
 

@@ -7,7 +7,6 @@ import azure.functions as func
 from registry_api import bootstrap
 from registry_api.service import delivering
 from registry_api.service.audience import Notice
-from registry_api.telemetry import span
 from registry_api.worker.messages import read
 
 _log = logging.getLogger(__name__)
@@ -17,9 +16,7 @@ async def notify(message: func.QueueMessage) -> None:
     """Tell subscribers what a notice announces."""
     notice = await read(Notice, message)
     if notice is not None:
-        app = bootstrap.app()
-        with span("notify", notice.traceparent, registry=notice.name, tenant=notice.tenant):
-            await delivering.notify(notice, ports=app.ports, courier=bootstrap.courier())
+        await delivering.notify(notice, ports=bootstrap.app().ports, courier=bootstrap.courier())
 
 
 async def give_up(message: func.QueueMessage) -> None:

@@ -5,7 +5,6 @@ import azure.functions as func
 from registry_api import bootstrap
 from registry_api.service import reconcile, resync
 from registry_api.service.ports import Message
-from registry_api.telemetry import span
 from registry_api.worker.messages import read
 
 
@@ -13,9 +12,7 @@ async def provision(message: func.QueueMessage) -> None:
     """Visit the registry that a message names."""
     readable = await read(Message, message)
     if readable is not None:
-        app = bootstrap.app()
-        with span("provision", readable.traceparent, registry=readable.name, tenant=readable.tenant):
-            await reconcile.visit(readable, ports=app.ports, backend=bootstrap.backend())
+        await reconcile.visit(readable, ports=bootstrap.app().ports, backend=bootstrap.backend())
 
 
 async def give_up(message: func.QueueMessage) -> None:

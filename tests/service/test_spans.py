@@ -13,11 +13,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from registry_api import telemetry
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.registry import Caller, service_of
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.opentelemetry import OpenTelemetry
+from registry_api.service import registries
+from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message
 from registry_api.telemetry import span
-from tests.service.world import World
+from tests.service.listening import BUSY, listening
+from tests.service.world import ADA, SCOPE, World, document
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
@@ -49,15 +53,18 @@ def recorded() -> Iterator[Recorded]:
     telemetry.record_with(None)
 
 
+async def asked_for(world: World, *regions: str) -> Outcome:
+    """Ask for a registry as the rim does, for the caller's trace."""
+    with span("request", CALLER):
+        intent = Intent(ADA, SCOPE, traceparent=telemetry.traceparent())
+        return await registries.put(document(*regions), intent, ports=world.ports)
+
+
 async def test_one_trace_spans_request_visits_and_calls(recorded: Recorded) -> None:
     """The trace goes through the message, and every call has the facts that tell it from others."""
     world = World()
-    with span("request", CALLER):
-        outcome = await world.put("eastus", "westus")
-        trace = telemetry.traceparent()
-    assert trace is not None
-    with span("provision", trace):
-        await world.settle()
+    outcome = await asked_for(world, "eastus", "westus")
+    await world.settle()
 
     ended = recorded.spans.get_finished_spans()
     assert {one.name for one in ended} >= {"request", "announce", "commit", "provision", "visit", "observe", "start"}
@@ -72,8 +79,8 @@ async def test_one_trace_spans_request_visits_and_calls(recorded: Recorded) -> N
     assert recorded.points("registry_api.queue.age")[0].count == len(recorded.of("visit"))
 
 
-async def test_a_failure_is_the_outcome_of_its_call_and_is_counted(recorded: Recorded) -> None:
-    """The call that failed has the code as its status, and not the cloud's words."""
+async def test_a_failure_is_the_outcome_of_its_call(recorded: Recorded) -> None:
+    """The call that failed has the code as its status, and not the cloud's words. What is final is no retry."""
     refused = Failure(code="ProvisioningFailed", message="hunter2", kind=FailureKind.BLOCKED)
 
     def refuse(resource: Resource) -> BackendError | None:
@@ -85,8 +92,39 @@ async def test_a_failure_is_the_outcome_of_its_call_and_is_counted(recorded: Rec
     await world.settle()
 
     assert [one.status.description for one in recorded.of("start") if not one.status.is_ok] == ["ProvisioningFailed"]
-    assert [dict(point.attributes) for point in recorded.points("registry_api.retries")] == [{"failure": "Blocked"}]
+    assert recorded.points("registry_api.retries") == []
     assert all("hunter2" not in one.to_json() for one in recorded.spans.get_finished_spans())
+
+
+async def test_a_failure_that_is_tried_again_is_a_retry(recorded: Recorded) -> None:
+    """It is counted by its kind, once for each visit that met it; the one beside it that is final is not."""
+    kinds = {"eastus": [FailureKind.TRANSIENT, FailureKind.TRANSIENT], "westus": [FailureKind.BLOCKED]}
+
+    def refuse(resource: Resource) -> BackendError | None:
+        left = kinds[resource.region] if resource.kind is Kind.STORAGE_ACCOUNT else []
+        return BackendError(Failure(code="ProvisioningFailed", message="no", kind=left.pop())) if left else None
+
+    world = World()
+    world.backend.refuse = refuse
+    await world.put("eastus", "westus")
+    await world.settle()
+
+    (retries,) = recorded.points("registry_api.retries")
+    assert (dict(retries.attributes), retries.value) == ({"failure": "Transient"}, 2)
+
+
+async def test_a_name_that_is_taken_is_a_retry_for_as_long_as_there_is_another(recorded: Recorded) -> None:
+    """The last one is not, as the operation ends with it."""
+    world = World()
+    taken = Failure(code="NameNotAvailable", message="no", kind=FailureKind.NAME_TAKEN)
+    world.backend.refuse = lambda resource: BackendError(taken) if resource.kind is Kind.STORAGE_ACCOUNT else None
+    await world.put("eastus")
+    await world.settle()
+    met = [one for one in recorded.of("start") if not one.status.is_ok]
+
+    (retries,) = recorded.points("registry_api.retries")
+    assert (await world.read()).state == "Failed"
+    assert (dict(retries.attributes), retries.value) == ({"failure": "NameTaken"}, len(met) - 1)
 
 
 async def test_drift_is_counted_when_it_is_found_and_when_it_is_repaired(recorded: Recorded) -> None:
@@ -103,6 +141,47 @@ async def test_drift_is_counted_when_it_is_found_and_when_it_is_repaired(recorde
     assert [point.value for point in recorded.points("registry_api.drift.repaired")] == [1]
     check = recorded.of("check")[-1]
     assert recorded.of("visit")[-1].context.trace_id == check.context.trace_id
+
+
+async def test_only_what_had_drifted_is_counted_as_repaired(recorded: Recorded) -> None:
+    """Whatever the one who asks is called; and whoever asks, as for a registry that was paused when it drifted."""
+    world, service = World(), Caller(tenant=ADA.tenant, name=service_of(ADA.tenant).name)
+    await world.put("eastus", "westus", paused=True)
+    await world.settle()
+    await registries.retry("Demo1", Intent(service, SCOPE), ports=world.ports)
+    await world.settle()
+    assert recorded.points("registry_api.drift.repaired") == []
+
+    world.backend.lose("westus")
+    world.clock.advance(CHECK_INTERVAL.total_seconds())
+    await world.tick()
+    await world.put("eastus", "westus")
+    await world.settle()
+    assert [point.value for point in recorded.points("registry_api.drift.repaired")] == [1]
+
+
+async def test_every_attempt_to_tell_a_subscriber_is_a_span_of_the_trace(recorded: Recorded) -> None:
+    """The trace goes through the notice, and through the one for the next attempt."""
+    failures = [BUSY]
+    world = listening()
+    world.letters.trouble = lambda *_: failures.pop() if failures else None
+    await asked_for(world, "eastus")
+    while (await world.read()).state != "Succeeded" or world.notices.messages():
+        world.clock.advance(1)
+        await world.work_once()
+        await world.notify_once()
+
+    attempts = recorded.of("deliver")
+    assert len(attempts) == len(world.letters.tried["inventory"]) == 3
+    assert [(one.status.is_ok, (one.attributes or {})["registry_api.attempt"]) for one in attempts] == [
+        (False, 1),
+        (True, 2),
+        (True, 1),
+    ]
+    assert {(one.attributes or {})["registry_api.subscriber"] for one in attempts} == {"inventory"}
+    assert {f"{one.context.trace_id:032x}" for one in attempts} == {CALLER.split("-")[1]}
+    notified = {one.context.span_id for one in recorded.of("notify")}
+    assert {one.parent.span_id for one in attempts if one.parent} <= notified
 
 
 @pytest.mark.parametrize("given", [None, "nonsense", "00-" + "0" * 32 + "-b7ad6b7169203331-01", 7, {"a": []}])
