@@ -2,55 +2,20 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from registry_api import telemetry
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.registry import Caller, service_of
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
-from registry_api.opentelemetry import OpenTelemetry
 from registry_api.service import registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message
 from registry_api.telemetry import span
+from tests.recorded import CALLER, Recorded
 from tests.service.listening import BUSY, listening
 from tests.service.world import ADA, SCOPE, World, document
-
-CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
-
-
-class Recorded:
-    """What was recorded."""
-
-    def __init__(self) -> None:
-        self.spans = InMemorySpanExporter()
-        self.figures = InMemoryMetricReader()
-        telemetry.record_with(OpenTelemetry(SimpleSpanProcessor(self.spans), self.figures))
-
-    def of(self, name: str) -> list[ReadableSpan]:
-        """Return the spans of a name that have ended."""
-        return [one for one in self.spans.get_finished_spans() if one.name == name]
-
-    def points(self, name: str) -> list[Any]:
-        """Return what was counted or measured under a name."""
-        data = self.figures.get_metrics_data()
-        assert data is not None
-        metrics = [metric for one in data.resource_metrics for scope in one.scope_metrics for metric in scope.metrics]
-        return [point for metric in metrics if metric.name == name for point in metric.data.data_points]
-
-
-@pytest.fixture
-def recorded() -> Iterator[Recorded]:
-    """Record everything, until the end of the test."""
-    yield Recorded()
-    telemetry.record_with(None)
 
 
 async def asked_for(world: World, *regions: str) -> Outcome:
