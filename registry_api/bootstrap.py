@@ -18,6 +18,7 @@ from registry_api.domain.registry import RegistryKey
 from registry_api.service.audience import Audience, Courier
 from registry_api.service.ports import Backend, Clock, Ports, Roles
 from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.rows import Rows
 
@@ -71,12 +72,21 @@ def settings() -> Settings:
     """
     found = Settings.read(os.environ)
     if found.application_insights:
-        from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
-
-        telemetry.record_with(to_application_insights(found.application_insights))
+        telemetry.record_with(_recorder(found.application_insights))
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)
     return found
+
+
+def _recorder(connection_string: str) -> telemetry.Recorder:
+    from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
+
+    try:
+        return to_application_insights(connection_string)
+    except ValueError:
+        raise SettingsError(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING must be the connection string of an Application Insights."
+        ) from None
 
 
 @cache

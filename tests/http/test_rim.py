@@ -106,6 +106,21 @@ async def test_missing_settings_are_a_clear_log_and_a_plain_answer(
     assert "hunter2" not in caplog.text
 
 
+async def test_a_wrong_connection_string_is_told_as_other_settings_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where traces cannot be sent, a request is answered in our own format, and the log names the setting alone."""
+    for name, value in (SETTINGS | {"APPLICATIONINSIGHTS_CONNECTION_STRING": f"hunter{1 + 1}"}).items():
+        monkeypatch.setenv(name, value)
+    bootstrap.settings.cache_clear()
+    bootstrap.app.cache_clear()
+    response = await function_of(ROUTE["get_registry"])(request())
+
+    assert (response.status_code, body_of(response)["error"]["code"]) == (500, "InternalError")
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING must be" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 async def test_storage_that_is_away_is_told(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """When storage does not answer, the caller is told to come again."""
 
