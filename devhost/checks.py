@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from azure.functions import HttpRequest, HttpResponse, QueueMessage, TimerRequest
+from azure.functions import Context, HttpRequest, HttpResponse, QueueMessage, TimerRequest
 
 from devhost.app import Function
 from devhost.connections import resolve_connection
@@ -122,6 +122,9 @@ def _signature_problems(function: Function) -> Iterator[str]:
     as_text = function.kind == "queueTrigger" and annotation in (str, bytes)
     if not (as_text or _is_a(_INPUT_TYPES[function.kind], annotation)):
         yield f"the type of {argument} in the binding does not match its Python annotation {annotation!r}."
+    context: Any = annotations.get("context", Context)
+    if function.wants_context and getattr(context, "__name__", "") != Context.__name__:
+        yield f"the type of context must be azure.functions.Context itself, not {context!r}."
     returned: Any = annotations.get("return", HttpResponse)
     if function.kind == "httpTrigger" and not (returned is str or _is_a(HttpResponse, returned)):
         yield f"its return annotation must be HttpResponse or str, not {returned!r}."

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import CombinedRoles, StaticRoles
 from registry_api.access.webhooks import Webhooks
@@ -17,6 +18,7 @@ from registry_api.domain.registry import RegistryKey
 from registry_api.service.audience import Audience, Courier
 from registry_api.service.ports import Backend, Clock, Ports, Roles
 from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.rows import Rows
 
@@ -69,9 +71,22 @@ def settings() -> Settings:
         SettingsError: If the environment does not describe a working app.
     """
     found = Settings.read(os.environ)
+    if found.application_insights:
+        telemetry.record_with(_recorder(found.application_insights))
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)
     return found
+
+
+def _recorder(connection_string: str) -> telemetry.Recorder:
+    from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
+
+    try:
+        return to_application_insights(connection_string)
+    except ValueError:
+        raise SettingsError(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING must be the connection string of an Application Insights."
+        ) from None
 
 
 @cache

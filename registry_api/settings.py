@@ -95,6 +95,14 @@ class Settings(Record):
             "taken, of the Azure CLI or the Azure Developer CLI.",
         ),
     ] = ""
+    application_insights: Annotated[
+        str,
+        Field(
+            alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
+            repr=False,
+            description="Where traces and metrics are sent, as the host sends its own; empty records none.",
+        ),
+    ] = ""
     environment: Annotated[
         str,
         Field(

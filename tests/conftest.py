@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from devstack.azurite import Azurite, start
+from registry_api import telemetry
 from tests import senders
 from tests.live import RunningApp
+from tests.recorded import Recorded
 
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the parent of a folder with a name of its own
 
@@ -41,3 +43,10 @@ def client(running_app: RunningApp) -> Iterator[httpx.Client]:
 def name() -> str:
     """Return a registry name that nobody else uses."""
     return f"Test-{uuid.uuid4().hex[:20]}"
+
+
+@pytest.fixture
+def recorded() -> Iterator[Recorded]:
+    """Record traces and figures, until the end of the test."""
+    yield Recorded()
+    telemetry.record_with(None)

@@ -35,6 +35,12 @@ def checked(registry: Registry, findings: Findings, now: datetime) -> Registry:
     return with_ready(registry, TRUE, reason="Converged", message=message, now=now)
 
 
+def is_repaired(before: Registry, after: Registry) -> bool:
+    """Tell whether what had drifted is as its owner wants it again, whoever asked for that."""
+    was, now = before.condition(DRIFTED), after.condition(DRIFTED)
+    return was is not None and was.status == TRUE and now is not None and now.status == FALSE
+
+
 def is_to_be_repaired(registry: Registry, findings: Findings) -> bool:
     """Tell whether a registry that has drifted is to be repaired now.
 

@@ -113,6 +113,19 @@ def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry
     return with_ready(with_steps(registry), FALSE, reason="Progressing", message=summary(findings), now=now)
 
 
+def to_be_tried_again(registry: Registry | None, findings: Findings) -> Sequence[Failure]:
+    """Return the failures that a visit met and the next one tries to get over.
+
+    Args:
+        registry: The registry after the visit, None when it is gone.
+        findings: What the visit found.
+    """
+    if registry is None or registry.state.is_terminal:
+        return ()
+    hopeless = {resource.key for resource in registry.resources if resource.failure and resource.failure.final}
+    return [failure for key, failure in findings.failures.items() if key not in hopeless]
+
+
 def _renamed(registry: Registry) -> Registry:
     """Return the registry with other names for what somebody else has; they are stored before they are used."""
     taken = [resource.key for resource in registry.resources if _is_taken(resource)]

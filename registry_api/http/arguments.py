@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from registry_api import telemetry
 from registry_api.bootstrap import App
 from registry_api.domain import regions, scope
 from registry_api.domain.conditions import Conditions
@@ -101,8 +102,8 @@ def idempotency_key_of(request: Request) -> str | None:
 
 
 def traceparent_of(request: Request) -> str | None:
-    """Return the caller's trace context, if it is one (W3C Trace Context, version 00)."""
-    text = request.headers.get("traceparent", "")
+    """Return the trace context of the request's own span, or else the caller's (W3C Trace Context, version 00)."""
+    text = telemetry.traceparent() or request.headers.get("traceparent", "")
     return text if _TRACEPARENT.fullmatch(text) else None
 
 

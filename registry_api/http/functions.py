@@ -4,6 +4,7 @@ A cold start indexes all functions before it serves the first: everything that a
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import azure.functions as func
 
@@ -12,14 +13,16 @@ from registry_api.http.routes import ALL_ROUTES
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
 
+_NO_CONTEXT: Any = None  # the worker takes no annotation but Context itself, and always gives one
+
 
 def function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
     """Return the function of a route."""
 
-    async def serve(req: func.HttpRequest) -> func.HttpResponse:
+    async def serve(req: func.HttpRequest, context: func.Context = _NO_CONTEXT) -> func.HttpResponse:
         from registry_api.http import rim  # noqa: PLC0415 - see above
 
-        return await rim.serve(route, req)
+        return await rim.serve(route, req, context)
 
     return serve
 
@@ -35,8 +38,8 @@ for _route in ALL_ROUTES:
 # The host tries functions in the order of their names and takes the first whose route matches.
 @blueprint.function_name("zz_no_such_route")
 @blueprint.route(route="{*path}", auth_level=func.AuthLevel.ANONYMOUS)
-async def no_such_route(req: func.HttpRequest) -> func.HttpResponse:
+async def no_such_route(req: func.HttpRequest, context: func.Context = _NO_CONTEXT) -> func.HttpResponse:
     """Answer what no other function takes."""
     from registry_api.http import rim  # noqa: PLC0415 - see above
 
-    return await rim.no_such_route(req)
+    return await rim.no_such_route(req, context)

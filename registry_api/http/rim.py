@@ -10,6 +10,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from ipaddress import IPv6Address
 from urllib.parse import parse_qsl
 
@@ -23,15 +24,25 @@ from registry_api.http.messages import Answer, Request
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
 from registry_api.service.records import StorageUnavailable
+from registry_api.startup import SettingsError
+from registry_api.telemetry import Counter as Counted
+from registry_api.telemetry import count, span
 
 _log = logging.getLogger(__name__)
 _ANSWER_WITHIN = 9.0  # seconds: less than the ten that callers are promised
+_SERVER_ERROR = 500
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]+)?(?=/|$)")
 _CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-async def serve(route: Route, req: func.HttpRequest) -> func.HttpResponse:
-    """Answer a request of a route."""
+async def serve(route: Route, req: func.HttpRequest, context: func.Context | None) -> func.HttpResponse:
+    """Answer a request of a route.
+
+    Args:
+        route: The route.
+        req: What the host says of the request.
+        context: What the host says of the invocation; without one, the request's own headers tell the trace.
+    """
 
     async def find(req: func.HttpRequest, request_id: str) -> Answer:
         app = bootstrap.app()
@@ -39,12 +50,12 @@ async def serve(route: Route, req: func.HttpRequest) -> func.HttpResponse:
         request = route.load_check()(_request(req, caller, request_id), route.query)
         return await route.load()(request, app)
 
-    return await _respond(req, find)
+    return await _respond(req, find, route.name, context)
 
 
-async def no_such_route(req: func.HttpRequest) -> func.HttpResponse:
+async def no_such_route(req: func.HttpRequest, context: func.Context | None) -> func.HttpResponse:
     """Answer what no route takes: a wrong method, or a path that is not there."""
-    return await _respond(req, _no_such_route)
+    return await _respond(req, _no_such_route, "no_such_route", context)
 
 
 async def _no_such_route(req: func.HttpRequest, request_id: str) -> Answer:
@@ -57,9 +68,21 @@ async def _no_such_route(req: func.HttpRequest, request_id: str) -> Answer:
     return error_answer([Problem(Code.RESOURCE_NOT_FOUND, f"There is no such path. Known paths: {known}.")])
 
 
-async def _respond(
-    req: func.HttpRequest, find: Callable[[func.HttpRequest, str], Awaitable[Answer]]
-) -> func.HttpResponse:
+_Find = Callable[[func.HttpRequest, str], Awaitable[Answer]]
+
+
+async def _respond(req: func.HttpRequest, find: _Find, route: str, context: func.Context | None) -> func.HttpResponse:
+    with suppress(SettingsError):  # which the answer tells
+        bootstrap.settings()  # as they say whether the first request is recorded too
+    parent = req.headers.get("traceparent") if context is None else context.trace_context.trace_parent
+    with span("request", parent, route=route) as asked:
+        response = await _answer(req, find)
+        asked.ended(str(response.status_code), failed=response.status_code >= _SERVER_ERROR)
+    count(Counted.REQUESTS, route=route, status=f"{response.status_code // 100}xx")
+    return response
+
+
+async def _answer(req: func.HttpRequest, find: _Find) -> func.HttpResponse:
     request_id = str(uuid.uuid4())
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):

@@ -9,6 +9,7 @@ from registry_api.domain.registry import Registry, Visit
 from registry_api.service.audience import Notice
 from registry_api.service.ports import Message, Ports, WorkQueue
 from registry_api.service.records import Commit
+from registry_api.telemetry import span, traceparent
 
 _FIRST_NOTICE_DELAY = timedelta(seconds=1)
 
@@ -37,7 +38,8 @@ async def announce(queue: WorkQueue, registry: Registry, now: datetime, *, follo
         announced_at=now,
         traceparent=registry.operation.traceparent,
     )
-    await queue.send(message, max(visit.due - now, timedelta(0)))
+    with span("announce", message.traceparent):
+        await queue.send(message, max(visit.due - now, timedelta(0)))
 
 
 async def commit(change: Commit, ports: Ports) -> str | None:
@@ -66,7 +68,9 @@ async def commit(change: Commit, ports: Ports) -> str | None:
             )
             change = replace(change, events=events, outstanding=outstanding)
             await ports.audience.queue.send(notice_of(outstanding, newest.time), _FIRST_NOTICE_DELAY)
-    return await ports.store.commit(change)
+    operation = change.registry.operation if change.registry is not None else None
+    with span("commit", operation.traceparent if operation is not None else None):
+        return await ports.store.commit(change)
 
 
 def notice_of(outstanding: Outstanding, now: datetime) -> Notice:
@@ -77,4 +81,5 @@ def notice_of(outstanding: Outstanding, now: datetime) -> Notice:
         incarnation=outstanding.incarnation,
         sequence=outstanding.through,
         announced_at=now,
+        traceparent=traceparent(),
     )

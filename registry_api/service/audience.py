@@ -12,7 +12,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.notifications import Subscriber
 from registry_api.domain.record import Record
 from registry_api.domain.registry import RegistryKey
-from registry_api.service.records import Kept, Page
+from registry_api.service.records import Kept, Page, Traceparent
 
 
 class Notice(Record):
@@ -28,6 +28,7 @@ class Notice(Record):
     announced_at: AwareDatetime
     subscriber: str | None = None
     due: AwareDatetime | None = None
+    traceparent: Traceparent = None
 
     @property
     def key(self) -> RegistryKey:

@@ -20,6 +20,7 @@ from registry_api.service.audience import Audience, Courier, DeliveryError, Lett
 from registry_api.service.ports import Ports
 from registry_api.service.reconcile import COMMIT_WINDOW
 from registry_api.service.records import Conflict, Kept, StorageUnavailable
+from registry_api.telemetry import span
 
 WORKING_TIME = timedelta(seconds=30)  # after which a delivery leaves the rest to the next one
 DELIVERY_TIME = timedelta(seconds=10)
@@ -42,9 +43,12 @@ async def notify(notice: Notice, *, ports: Ports, courier: Courier) -> None:
     Raises:
         StorageUnavailable: If no notice could be sent that goes on with it; this one has to come again.
     """
-    audience = ports.audience
-    if audience is None:
-        return
+    if ports.audience is not None:
+        with span("notify", notice.traceparent, registry=notice.name, tenant=notice.tenant):
+            await _notify(notice, ports.audience, ports, courier)
+
+
+async def _notify(notice: Notice, audience: Audience, ports: Ports, courier: Courier) -> None:
     now = ports.clock.now()
     try:
         kept = await audience.outbox.read(notice.key, notice.incarnation)
@@ -169,7 +173,11 @@ class _Delivery:
 
     async def _settle(self, event: Event, subscriber: Subscriber, cursor: Kept[Cursor]) -> Kept[Cursor] | None:
         """Tell a subscriber of an event, or give it up; return the cursor behind it, None if it has to come again."""
-        failure = await self._deliver(event, subscriber)
+        facts = {"subscriber": subscriber.name, "event": id_of(event), "operation": event.operation}
+        with span("deliver", **facts, attempt=cursor.record.attempts + 1) as attempted:
+            failure = await self._deliver(event, subscriber)
+            if failure is not None:
+                attempted.ended("Refused" if failure.final else "NotTaken", failed=True)
         now, undelivered = self.ports.clock.now(), None
         if failure is not None:
             _log.warning("'%s' was not told of event %s: %s", subscriber.name, id_of(event), failure.cause)

@@ -15,7 +15,7 @@ from registry_api.domain.record import Record
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.service.audience import Audience
-from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored
+from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored, Traceparent
 
 
 class Store(Protocol):
@@ -124,7 +124,7 @@ class Message(Record):
     follows: str | None = None
     serial: int
     announced_at: AwareDatetime
-    traceparent: str | None = None
+    traceparent: Traceparent = None
 
     @property
     def key(self) -> RegistryKey:

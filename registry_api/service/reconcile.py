@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from registry_api.domain import lifecycle, settling, visits
+from registry_api.domain import drift, lifecycle, settling, visits
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry, service_of
@@ -23,7 +23,8 @@ from registry_api.service.ports import Backend, Message, Ports
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Commit, Conflict, StorageUnavailable, Stored
 from registry_api.service.work import work
-from registry_api.telemetry import about
+from registry_api.telemetry import Counter as Counted
+from registry_api.telemetry import Duration, about, also, count, measure, span
 
 _log = logging.getLogger(__name__)
 
@@ -46,20 +47,21 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
         Conflict: If others changed the registry again and again; the same.
         Exception: If the service has a fault. Its kind is noted, should the operation have to end because of it.
     """
-    try:
-        await _visit(message, ports, backend)
-    except (StorageUnavailable, Conflict):
-        raise
-    except Exception as error:
-        await _note(error, message, ports)
-        raise
+    with span("provision", message.traceparent, registry=message.name, tenant=message.tenant):
+        try:
+            await _visit(message, ports, backend)
+        except (StorageUnavailable, Conflict):
+            raise
+        except Exception as error:
+            await _note(error, message, ports)
+            raise
 
 
 async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
     for _ in range(_ATTEMPTS):
         now = ports.clock.now()
         try:
-            stored = await ports.store.read(message.key)
+            stored = await _read(message, ports)
             delay = _postponement(stored, message, now)
             is_due = stored is not None and delay is None and _is_due(stored.registry, message)
             if stored is not None and is_due and stored.registry.operation.is_overdue(now):
@@ -82,16 +84,30 @@ async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
             known = settling.after_lost_visit(stored.registry, backend.settling_time, now)
             begun = await _take_lease(stored, visits.begin_visit(known, following, now), now, ports)
             if begun is not None:
-                with about(**_facts_of(begun.registry), late_seconds=_late(stored.registry, now)):
+                late = _late(stored.registry, now)
+                measure(Duration.QUEUE_AGE, max(late, 0))
+                also(epoch=begun.registry.lease.epoch)
+                with span("visit", late_seconds=late) as visited:
                     findings = await under_lease(begun, partial(work, begun.registry, backend, ports.clock), ports)
                     if findings is not None:
                         await _end(begun, findings, ports)
+                    else:
+                        visited.ended("LeaseLost", failed=True)
                 return
         except StorageUnavailable:
             _log.warning("The visit to '%s' ends early; the one announced goes on.", message.name, exc_info=True)
             return
         # Somebody was faster, but need not have sent a message that is still on its way: look again.
     raise Conflict(f"'{message.name}' changes too fast to be visited.")
+
+
+async def _read(message: Message, ports: Ports) -> Stored | None:
+    """Read the registry that a message names; what is logged from then on tells which visit it is."""
+    stored = await ports.store.read(message.key)
+    if stored is not None:
+        found = stored.registry
+        also(registry=found.spec.name, operation=found.operation.id, attempt=found.visit.number + 1)
+    return stored
 
 
 async def give_up(message: Message, *, ports: Ports) -> None:
@@ -175,17 +191,6 @@ async def _take_lease(stored: Stored, begun: Registry, now: datetime, ports: Por
     return Stored(commit.registry, version) if commit.registry is not None and version is not None else None
 
 
-def _facts_of(registry: Registry) -> dict[str, object]:
-    """Return what tells one visit from every other one."""
-    return {
-        "registry": registry.spec.name,
-        "tenant": registry.tenant,
-        "operation": registry.operation.id,
-        "epoch": registry.lease.epoch,
-        "attempt": registry.visit.number,
-    }
-
-
 def _late(registry: Registry, now: datetime) -> float:
     return round((now - registry.visit.due).total_seconds(), 1)
 
@@ -193,12 +198,17 @@ def _late(registry: Registry, now: datetime) -> float:
 def _tell(before: Registry, after: Registry | None, findings: Findings, now: datetime) -> None:
     """Log what a visit came to, in figures that can be counted and summed up."""
     failures = dict(Counter(failure.kind.value for failure in findings.failures.values()))
+    for failure in visits.to_be_tried_again(after, findings):
+        count(Counted.RETRIES, failure=failure.kind.value)
     with about(left=len(findings.remaining), failures=failures):
         _log.info("Visited.")
     operation = after.operation if after is not None else before.operation
     if after is None or (operation.is_terminal and not before.operation.is_terminal):
         status = "Succeeded" if after is None else operation.status.value
         seconds = round((now - operation.start_time).total_seconds(), 1)
+        measure(Duration.OPERATION, seconds, kind=operation.kind.value, outcome=status)
+        if after is not None and drift.is_repaired(before, after):
+            count(Counted.DRIFT_REPAIRED)
         with about(status=status, kind=operation.kind.value, duration_seconds=seconds):
             _log.info("The operation has ended.")
 

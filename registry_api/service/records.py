@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BeforeValidator
 
 from registry_api.domain.delivery import Outstanding
 from registry_api.domain.events import Event
@@ -14,6 +16,9 @@ from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.spec import RegistrySpec
 
 T = TypeVar("T")
+
+Traceparent = Annotated[str | None, BeforeValidator(lambda given: given if isinstance(given, str) else None)]
+"""Of a message: whatever stands there, the message can be read."""
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program

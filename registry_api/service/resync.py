@@ -18,7 +18,7 @@ from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Conflict, Progress, StorageUnavailable, Stored
 from registry_api.service.work import look
-from registry_api.telemetry import about
+from registry_api.telemetry import Counter, about, count, span, traceparent
 
 ROWS_PER_PAGE = 100
 NET_PAGES = 5
@@ -73,14 +73,16 @@ async def _next_page(continuation: str | None, task: _Task, time: timedelta, por
         now = ports.clock.now()
         if done and now >= ends:
             return (await ports.store.walk(done, continuation)).continuation
-        try:
-            await task(stored, now)
-        except Conflict:
-            continue  # somebody is at it
-        except StorageUnavailable:
-            _log.warning("'%s' cannot be tended now.", stored.registry.spec.name, exc_info=True)
-        except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
-            _log.exception("'%s' cannot be tended.", stored.registry.spec.name)
+        name, tenant = stored.registry.spec.name, stored.registry.tenant
+        with about(registry=name, tenant=tenant):
+            try:
+                await task(stored, now)
+            except Conflict:
+                continue  # somebody is at it
+            except StorageUnavailable:
+                _log.warning("'%s' cannot be tended now.", name, exc_info=True)
+            except Exception:  # noqa: BLE001 - what is wrong with one registry must not hold back the others
+                _log.exception("'%s' cannot be tended.", name)
     return page.continuation
 
 
@@ -108,11 +110,17 @@ async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backen
     """Look whether a registry has drifted, if it is time to, and begin to repair it unless it is paused."""
     if not drift.is_to_be_checked(stored.registry, now):
         return
+    with span("check"):
+        await _look(stored, ports, backend)
+
+
+async def _look(stored: Stored, ports: Ports, backend: Backend) -> None:
     findings = await look(stored.registry, backend, ports.clock)
     now = ports.clock.now()
     registry = drift.checked(stored.registry, findings, now)
     if drifted := drift.seen_to_drift(findings):
-        with about(registry=registry.spec.name, tenant=registry.tenant, drifted=len(drifted)):
+        count(Counter.DRIFT_FOUND, len(drifted))
+        with about(drifted=len(drifted)):
             _log.warning("The cloud is not as it was made.")
     if drift.is_to_be_repaired(registry, findings):
         acceptance = Acceptance(
@@ -120,6 +128,7 @@ async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backen
             now=now,
             operation_id=ports.ids.operation_id(registry.key, now),
             visit=Visit(token=ports.ids.visit_token(), due=now + visits.FIRST_VISIT_DELAY),
+            traceparent=traceparent(),
         )
         registry = lifecycle.retry(registry, acceptance)
         await announce(ports.queue, registry, now)

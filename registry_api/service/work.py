@@ -20,7 +20,7 @@ from registry_api.domain.settling import Doubt, settled
 from registry_api.domain.visits import Findings
 from registry_api.service.leasing import KeptLease
 from registry_api.service.ports import Backend, BackendError, Clock
-from registry_api.telemetry import about
+from registry_api.telemetry import span
 
 WORKING_TIME = timedelta(seconds=60)
 LOOKING_TIME = timedelta(seconds=10)
@@ -106,9 +106,12 @@ class _Work:
         """
         now = self.clock.now()
         answers = await self._ask(
-            (resource.key, partial(self.backend.observe, self.registry, resource))
-            for resource in self.registry.resources
-            if not resource.is_resting(now) and resource.key not in throttled
+            "observe",
+            (
+                (resource.key, partial(self.backend.observe, self.registry, resource))
+                for resource in self.registry.resources
+                if not resource.is_resting(now) and resource.key not in throttled
+            ),
         )
         unseen, seen = {**throttled}, {}
         resources = {resource.key: resource for resource in self.registry.resources}
@@ -123,22 +126,24 @@ class _Work:
 
     async def _start(self, actions: Iterable[Action]) -> dict[ResourceKey, Failure]:
         answers = await self._ask(
-            (action.resource.key, partial(self.backend.start, self.registry, action)) for action in actions
+            "start",
+            ((action.resource.key, partial(self.backend.start, self.registry, action)) for action in actions),
         )
         return {key: answer for key, answer in answers.items() if answer is not None}
 
     async def _ask(
-        self, calls: Iterable[tuple[ResourceKey, Callable[[], Awaitable[_T]]]]
+        self, what: str, calls: Iterable[tuple[ResourceKey, Callable[[], Awaitable[_T]]]]
     ) -> Mapping[ResourceKey, _T | Failure]:
         """Make calls side by side; the failure of one region must not hold back the others."""
         calls = list(calls)
-        answers = await asyncio.gather(*(self._answer_about(key, call) for key, call in calls))
+        answers = await asyncio.gather(*(self._answer_about(what, key, call) for key, call in calls))
         return dict(zip((key for key, _ in calls), answers, strict=True))
 
-    async def _answer_about(self, key: ResourceKey, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
-        with about(region=key.region, resource=key.kind.value):
+    async def _answer_about(self, what: str, key: ResourceKey, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
+        with span(what, region=key.region, resource=key.kind.value) as made:
             answer = await self._answer_of(call)
             if isinstance(answer, Failure):
+                made.ended(answer.code, failed=True)
                 _log.info("%s: %s", answer.code, answer.message)
             return answer
 

@@ -74,6 +74,10 @@ def _wrong_return(req: func.HttpRequest) -> func.HttpResponse | None:
     raise NotImplementedError
 
 
+def _optional_context(req: func.HttpRequest, context: func.Context | None) -> func.HttpResponse:
+    raise NotImplementedError
+
+
 def _blob(app: func.FunctionApp) -> None:
     @app.blob_trigger(arg_name="blob", path="a/{b}", connection="Storage")
     def on_blob(blob: func.InputStream) -> None:
@@ -127,6 +131,7 @@ REFUSED = [
     ("an annotation that does not exist", [_signature(_unknown_annotation)], "annotations cannot be resolved"),
     ("a wrong annotation", [_signature(_wrong_annotation)], "does not match its Python annotation"),
     ("a wrong return annotation", [_signature(_wrong_return)], "must be HttpResponse or str"),
+    ("a context that may be missing", [_signature(_optional_context)], "must be azure.functions.Context itself"),
     ("a trigger that is not modelled", [_blob], "binding 'blob' of type 'blobTrigger' is not modelled"),
     ("an output that is not modelled", [_queue_output], "binding 'out' of type 'queue' is not modelled"),
 ]

@@ -3,6 +3,8 @@
 import asyncio
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import azure.functions as func
 import pytest
@@ -25,8 +27,10 @@ from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from registry_api.storage.memory import MemoryQueue
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
+from tests.recorded import CALLER, Recorded
 from tests.service.actors import Away
 
+ANOTHER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 PUBLIC = {
     "get_health",
     "get_readiness",
@@ -55,6 +59,37 @@ async def test_an_unforeseen_error_shows_nothing(
     assert "secret" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("given", "parent"),
+    [(CALLER, CALLER), (None, ANOTHER)],
+    ids=["the host's", "the caller's, as there is no host"],
+)
+@pytest.mark.usefixtures("app")
+async def test_a_request_belongs_to_the_trace_of_its_invocation(
+    given: str | None, parent: str, recorded: Recorded
+) -> None:
+    """What the host says goes before what the caller says, as the host's own span is the caller's child."""
+    context: Any = given and SimpleNamespace(trace_context=SimpleNamespace(trace_parent=given))
+    serve: Any
+    for serve in (function_of(ROUTE["get_registry"]), no_such_route._function.get_user_function()):
+        await serve(request(traceparent=ANOTHER), context)
+
+    spans = recorded.of("request")
+    assert [(one.attributes or {})["registry_api.route"] for one in spans] == ["get_registry", "no_such_route"]
+    assert [one.parent and f"{one.parent.span_id:016x}" for one in spans] == [parent.split("-")[2]] * 2
+    assert [point.attributes["status"] for point in recorded.points("registry_api.requests")] == ["4xx", "4xx"]
+
+
+@pytest.mark.usefixtures("app", "recorded")
+async def test_the_first_request_of_a_process_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings say who records, and they are read by the first request."""
+    begun: list[Recorded] = []
+    monkeypatch.setattr(bootstrap, "settings", lambda: begun.append(Recorded()))
+    await function_of(ROUTE["get_health"])(request())
+
+    assert [len(one.of("request")) for one in begun] == [1]
+
+
 async def test_missing_settings_are_a_clear_log_and_a_plain_answer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -68,6 +103,21 @@ async def test_missing_settings_are_a_clear_log_and_a_plain_answer(
 
     assert response.status_code == 500
     assert "AzureWebJobsStorage" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_wrong_connection_string_is_told_as_other_settings_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where traces cannot be sent, a request is answered in our own format, and the log names the setting alone."""
+    for name, value in (SETTINGS | {"APPLICATIONINSIGHTS_CONNECTION_STRING": f"hunter{1 + 1}"}).items():
+        monkeypatch.setenv(name, value)
+    bootstrap.settings.cache_clear()
+    bootstrap.app.cache_clear()
+    response = await function_of(ROUTE["get_registry"])(request())
+
+    assert (response.status_code, body_of(response)["error"]["code"]) == (500, "InternalError")
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING must be" in caplog.text
     assert "hunter2" not in caplog.text
 
 

@@ -26,7 +26,7 @@ NOT_SET = {
 }
 # What the host and the telemetry read, and our settings do not.
 FOR_OTHERS = {
-    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "AzureWebJobsStorage__blobServiceUri",
     "AzureWebJobsStorage__clientId",

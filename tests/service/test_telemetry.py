@@ -1,5 +1,6 @@
 """What the log tells of the work: which registry, operation, epoch, attempt and region, and figures that add up."""
 
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from registry_api import telemetry
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.service.ports import BackendError
+from registry_api.service.records import StorageUnavailable
 from registry_api.telemetry import about
 from tests.service.world import World
 
@@ -45,6 +47,40 @@ async def test_every_visit_is_told_with_its_facts(caplog: pytest.LogCaptureFixtu
     assert all(visit["late_seconds"] >= 0 for visit in visits)
     assert (end["status"], end["kind"]) == ("Succeeded", "Create")
     assert end["duration_seconds"] > 0
+
+
+READ, FOUND = {"registry", "tenant"}, {"registry", "tenant", "operation", "attempt"}
+
+
+@pytest.mark.parametrize(
+    ("call", "number", "known"),
+    [("read", 1, READ), ("commit", 1, FOUND), ("commit", 2, FOUND | {"epoch"})],
+    ids=["before it is read", "before the lease", "under the lease"],
+)
+async def test_every_line_of_a_visit_has_what_is_known_by_then(
+    call: str, number: int, known: set[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also the one that says that the visit goes no further, as storage is away; one about a region names it."""
+    world, calls = World(), itertools.count(1)
+    refused = Failure(code="ProvisioningFailed", message="no")
+    world.backend.refuse = lambda _: BackendError(refused)
+    await world.put("eastus")
+    world.clock.advance(1)
+    whole = getattr(world.store, call)
+
+    async def away(*arguments: Any) -> Any:
+        if next(calls) == number:
+            raise StorageUnavailable("It is away.")
+        return await whole(*arguments)
+
+    monkeypatch.setattr(world.store, call, away)
+    await world.work_once()
+    lines = [record.__dict__["facts"] for record in caplog.records]
+
+    assert lines[-1].keys() == known
+    assert all(line.keys() >= known for line in lines)
+    assert {line["region"] for line in lines[:-1]} == ({"eastus"} if "epoch" in known else set())
+    assert lines[-1].get("attempt", 1) == lines[-1].get("epoch", 1) == 1
 
 
 async def test_a_failure_is_told_with_its_region_and_counted_by_kind(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,95 @@
+"""Spans and figures by OpenTelemetry, sent to Application Insights. Imported only where they are recorded."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter, AzureMonitorTraceExporter
+from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from registry_api.telemetry import Counter, Duration
+
+_RESOURCE = Resource({SERVICE_NAME: "registry-api"})
+_SCOPE = "registry_api"
+
+
+class OpenTelemetry:
+    """Records spans and figures; what takes them on is its own, not the process's.
+
+    Args:
+        spans: Takes the spans that have ended.
+        figures: Reads the figures.
+    """
+
+    def __init__(self, spans: SpanProcessor, figures: MetricReader) -> None:
+        tracers = TracerProvider(sampler=ALWAYS_ON, resource=_RESOURCE)
+        tracers.add_span_processor(spans)
+        self._tracer = tracers.get_tracer(_SCOPE)
+        meter = MeterProvider([figures], resource=_RESOURCE).get_meter(_SCOPE)
+        self._counters = {counter: meter.create_counter(counter) for counter in Counter}
+        self._durations = {duration: meter.create_histogram(duration, unit="s") for duration in Duration}
+        self._contexts = TraceContextTextMapPropagator()
+
+    @contextmanager
+    def span(self, name: str, parent: str | None, facts: Mapping[str, Any]) -> Iterator["_Span"]:
+        """Begin a span; an exception that passes through is its outcome."""
+        context = None
+        if parent is not None and not trace.get_current_span().get_span_context().is_valid:
+            context = self._contexts.extract({"traceparent": parent})
+        attributes = {f"registry_api.{key}": _plain(value) for key, value in facts.items()}
+        with self._tracer.start_as_current_span(
+            name, context, attributes=attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            begun = _Span(span)
+            try:
+                yield begun
+            except BaseException as error:  # its text may say what is nobody's business
+                begun.ended(type(error).__name__, failed=True)
+                raise
+
+    def traceparent(self) -> str | None:
+        """Return the traceparent of the span that is under way."""
+        carrier: dict[str, str] = {}
+        self._contexts.inject(carrier)
+        return carrier.get("traceparent")
+
+    def count(self, counter: Counter, number: int, attributes: Mapping[str, str]) -> None:
+        """Add to what is counted."""
+        self._counters[counter].add(number, attributes)
+
+    def measure(self, duration: Duration, seconds: float, attributes: Mapping[str, str]) -> None:
+        """Note a duration."""
+        self._durations[duration].record(seconds, attributes)
+
+
+class _Span:
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+
+    def ended(self, outcome: str, *, failed: bool = False) -> None:
+        self._span.set_attribute("registry_api.outcome", outcome)
+        if failed:
+            self._span.set_status(StatusCode.ERROR, outcome)
+
+
+def _plain(value: object) -> str | bool | int | float:
+    return value if isinstance(value, str | bool | int | float) else json.dumps(value, default=str)
+
+
+def to_application_insights(connection_string: str) -> OpenTelemetry:
+    """Return who records for an Application Insights. Threads of its own send; nothing is kept on disk.
+
+    The exporter reads by itself as whom it sends: APPLICATIONINSIGHTS_AUTHENTICATION_STRING.
+    """
+    spans = AzureMonitorTraceExporter(connection_string=connection_string, disable_offline_storage=True)
+    figures = AzureMonitorMetricExporter(connection_string=connection_string, disable_offline_storage=True)
+    return OpenTelemetry(BatchSpanProcessor(spans), PeriodicExportingMetricReader(figures))
