@@ -92,12 +92,12 @@ def _region(registry: Registry, name: str) -> RegionDetails:
         acr_details=[
             AcrDetails(system_created_acr_account=_container_registry(registry, resource))
             for resource in registry.resources
-            if resource.kind is Kind.CONTAINER_REGISTRY  # gone at some time of a deletion
+            if resource.kind is Kind.CONTAINER_REGISTRY and resource.known_name  # gone at some time of a deletion
         ],
         storage_account_details=[
             StorageAccountDetails(system_created_storage_account=_storage_account(registry, resource))
             for resource in resources
-            if resource.kind is Kind.STORAGE_ACCOUNT
+            if resource.kind is Kind.STORAGE_ACCOUNT and resource.known_name
         ],
         provisioning_state=registry.region_states()[name],
         **_message(resources),
@@ -107,7 +107,7 @@ def _region(registry: Registry, name: str) -> RegionDetails:
 def _storage_account(registry: Registry, resource: Resource) -> SystemCreatedStorageAccount:
     config = resource.storage_config or StorageConfig()
     return SystemCreatedStorageAccount(
-        storage_account_name=resource.name,
+        storage_account_name=resource.known_name,
         storage_account_type=config.storage_account_type,
         storage_account_hns_enabled=config.storage_account_hns,
         allow_blob_public_access=False,
@@ -117,7 +117,7 @@ def _storage_account(registry: Registry, resource: Resource) -> SystemCreatedSto
 
 def _container_registry(registry: Registry, resource: Resource) -> SystemCreatedAcrAccount:
     return SystemCreatedAcrAccount(
-        acr_account_name=resource.name,
+        acr_account_name=resource.known_name,
         acr_account_sku=ContainerRegistryConfig().acr_account_sku,
         arm_resource_id=_resource_id(registry, resource),
     )
