@@ -1,13 +1,23 @@
-"""The function app: registers the blueprints, and does not start where its settings are wrong."""
+"""The function app: registers the functions, and does not start where somebody would be let in by mistake.
+
+Settings are read at the first use, as that makes starts fast; on a developer's machine at once, to say what is wrong.
+"""
+
+import os
 
 import azure.functions as func
 
-from registry_api import bootstrap
-from registry_api.http import rim
-from registry_api.worker import notification, provisioning
+from registry_api import startup, telemetry
+from registry_api.http import functions as http
+from registry_api.worker import functions as worker
 
-bootstrap.settings()
+telemetry.install()
+startup.check(os.environ)
+if startup.is_development(os.environ):
+    from registry_api import bootstrap
+
+    bootstrap.settings()
+
 app = func.FunctionApp()
-app.register_functions(rim.blueprint)
-app.register_functions(provisioning.blueprint)
-app.register_functions(notification.blueprint)
+app.register_functions(http.blueprint)
+app.register_functions(worker.blueprint)

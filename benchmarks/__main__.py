@@ -1,20 +1,25 @@
-"""Run all benchmarks on a stack of their own and print their tables: `python -m benchmarks`."""
+"""Measure on storage of our own and print one table: `python -m benchmarks [--quick]`."""
 
-import tempfile
-from pathlib import Path
+import argparse
 
-from benchmarks import latency, provisioning
-from benchmarks.stack import running_stack
-
-_MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the parent of a folder with a name of its own
+from benchmarks import cold, own
+from benchmarks.emulator import running_storage
+from benchmarks.table import render
 
 
 def main() -> None:
     """Measure and print."""
-    parent = _MEMORY_DISK if _MEMORY_DISK.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder, running_stack(Path(folder)) as stack:
-        print(provisioning.report(stack), end="\n\n", flush=True)
-        print(latency.report(stack))  # leaves work behind, so it comes last
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="with fewer repetitions, and without building the package")
+    quick = parser.parse_args().quick
+    rounds = 5 if quick else 15
+    with running_storage() as storage:
+        lines = [
+            *cold.measure(storage, rounds),
+            *cold.measure_package(storage, rounds, with_packages=not quick),
+            *own.measure(storage.connection_string(), 3 if quick else 9),
+        ]
+    print(render(lines))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import CombinedRoles, StaticRoles
 from registry_api.access.webhooks import Webhooks
@@ -17,7 +16,8 @@ from registry_api.domain.notifications import Subscriber
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.audience import Audience, Courier
 from registry_api.service.ports import Backend, Clock, Ports, Roles
-from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
+from registry_api.settings import Settings
+from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.rows import Rows
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ def settings() -> Settings:
     Raises:
         SettingsError: If the environment does not describe a working app.
     """
-    telemetry.install()
     found = Settings.read(os.environ)
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)

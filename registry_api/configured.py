@@ -149,7 +149,7 @@ def webhooks(given: object) -> object:
         raise ValueError(
             f"must be a JSON list of sources with {fields}: name in lower case, kind standard, github or azure-devops, "
             "tenant and object_id GUIDs, secrets a list of 24 characters or more each (for standard, base64 of 24 to "
-            "64 bytes), hook_subscription a GUID for azure-devops alone"
+            "64 bytes), hook_subscription a GUID for azure-devops alone, repository an owner/name for github alone"
         ) from None
     if len({source.name for source in sources}) != len(sources):
         raise ValueError("names a source twice")

@@ -15,16 +15,14 @@ from pydantic import (
     model_validator,
 )
 
-from registry_api import configured
+from registry_api import configured, startup
 from registry_api.domain import regions
 from registry_api.domain.assignments import Assignment, Guid, RoleBook
 from registry_api.domain.resources import Placement
 from registry_api.domain.sources import WebhookSource
+from registry_api.startup import DEVELOPMENT, SettingsError
 
 DEVELOPER = "developer"  # who everybody is on a developer's machine
-TABLE = "registries"
-QUEUE = "provisioning"
-NOTICES = "notifications"
 
 _DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 # Published by Microsoft: every Azurite has it.
@@ -36,16 +34,6 @@ _DEVELOPMENT_CONNECTION = (
     "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
     "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
 )
-
-
-# One of the first three is there on every plan, the last one in Container Apps; learn.microsoft.com has them
-# (azure/app-service/reference-app-settings, azure/container-apps/environment-variables), and the host's own test
-# (azure-functions-host, EnvironmentExtensions).
-_SET_BY_AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_POD_NAME", "CONTAINER_APP_NAME")
-
-
-class SettingsError(Exception):
-    """The environment does not describe a working app."""
 
 
 def _region_names(given: object) -> object:
@@ -257,7 +245,8 @@ class Settings(BaseModel):
             alias="REGISTRY_WEBHOOKS",
             repr=False,
             description="Who may send webhooks, and whom each acts as: a JSON list of `name`, `kind`, `tenant`, "
-            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and a service hook's `hook_subscription`.",
+            "`object_id`, `subscription_id`, `resource_group` and `secrets`, and a service hook's "
+            "`hook_subscription` or GitHub's `repository`.",
         ),
     ] = ()
     platform_authenticates: Annotated[
@@ -292,26 +281,19 @@ class Settings(BaseModel):
         except ValidationError as error:
             wrong = "; ".join(_told(item) for item in error.errors(include_input=False))
             raise SettingsError(f"The app's settings are wrong: {wrong}") from None
-        if any(environment.get(name) for name in _SET_BY_AZURE):
+        if startup.is_on_azure(environment):
             settings.check_for_azure()
         return settings
 
     def check_for_azure(self) -> None:
-        """Check that on Azure nobody is let in whom no identity vouches for, and nothing is sent inside.
+        """Check that on Azure somebody could do something, and nothing is sent inside.
 
         Raises:
-            SettingsError: If it were so.
+            SettingsError: If it were not so.
         """
-        if self.is_development:
-            raise SettingsError("AZURE_FUNCTIONS_ENVIRONMENT must not be Development on Azure: it lets everybody in.")
         if self.local_subscribers:
             raise SettingsError(
                 "REGISTRY_LOCAL_SUBSCRIBERS must not be set on Azure: it lets subscribers be inside of the network."
-            )
-        if not self.lets_somebody_in:
-            raise SettingsError(
-                "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
-                "or REGISTRY_KEYS."
             )
         if not (self.role_book.assignments or self.roles_from_azure):
             raise SettingsError(
@@ -425,7 +407,7 @@ class Settings(BaseModel):
     @property
     def is_development(self) -> bool:
         """Tell whether the app runs on a developer's machine."""
-        return self.environment == "Development"
+        return self.environment == DEVELOPMENT
 
     @property
     def allowed(self) -> frozenset[str] | None:

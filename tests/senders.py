@@ -13,6 +13,7 @@ from requests.auth import AuthBase
 TENANT = "00000000-0000-0000-0000-000000000001"  # of the developer
 PRINCIPAL = "00000000-0000-0000-0000-0000000000c1"
 SUBSCRIPTION, GROUP = "00000000-0000-0000-0000-000000000000", "registries"
+REPOSITORY = "Contoso/registries"
 HOOK_SUBSCRIPTION = "4f6e6328-0251-4814-a009-c01dfa368e3f"
 SECRET = "whsec_" + b64encode(b"canary-of-the-standard-source").decode()
 OTHER_SECRET = "whsec_" + b64encode(b"canary-of-the-standard-other!").decode()
@@ -22,7 +23,7 @@ HOOK_SECRET = "canary-of-the-service-hook-source"  # noqa: S105 - the same
 
 def source(kind: str, *secrets: str, **fields: Any) -> dict[str, Any]:
     """Return the settings of a source, which is called by its kind."""
-    hook = {"hook_subscription": HOOK_SUBSCRIPTION} if kind == "azure-devops" else {}
+    pin = {"azure-devops": {"hook_subscription": HOOK_SUBSCRIPTION}, "github": {"repository": REPOSITORY}}
     return {
         "name": kind,
         "kind": kind,
@@ -31,7 +32,7 @@ def source(kind: str, *secrets: str, **fields: Any) -> dict[str, Any]:
         "subscription_id": SUBSCRIPTION,
         "resource_group": GROUP,
         "secrets": list(secrets),
-        **hook,
+        **pin.get(kind, {}),
         **fields,
     }
 
@@ -86,9 +87,10 @@ def by_github(
     }
 
 
-def dispatch(**payload: Any) -> bytes:
+def dispatch(repository: str = REPOSITORY, **payload: Any) -> bytes:
     """Return an event of GitHub's with a payload of a workflow's."""
-    return json.dumps({"action": "publish", "branch": "main", "client_payload": payload}).encode()
+    event = {"action": "publish", "branch": "main", "client_payload": payload, "repository": {"full_name": repository}}
+    return json.dumps(event).encode()
 
 
 def run_ended(

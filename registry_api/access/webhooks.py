@@ -55,6 +55,7 @@ class Webhooks:
             object_id=_NOBODY,
             subscription_id=_NOBODY,
             resource_group="none",
+            repository="nobody/nothing",
             secrets=(token_urlsafe(32),),
         )
 

@@ -191,7 +191,12 @@ def fail(registry: Registry, failure: Failure, now: datetime) -> Registry:
 def time_out(registry: Registry, now: datetime) -> Registry:
     """Return the registry with its operation failed because it took too long, with the last true cause."""
     last = next((resource.failure for resource in registry.resources if resource.failure), None)
-    told = f"The last problem was {last.code}: {last.message}" if last else "No problem was reported."
+    if last is not None:
+        told = f"The last problem was {last.code}: {last.message}"
+    elif registry.operation.status is OperationStatus.NOT_STARTED:
+        told = "No worker has begun with it: the service did not run, or was too busy. Try again."
+    else:
+        told = "No problem was reported."
     message = f"It did not end within {DEADLINE}. {_broken_off(registry) or told}"
     return fail(registry, Failure(code=Code.OPERATION_TIMED_OUT, message=message, kind=FailureKind.PERMANENT), now)
 

@@ -1,8 +1,7 @@
 """Where a registry belongs on Azure: its subscription and resource group, and its resource id."""
 
 import re
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
 
 REGISTRY_TYPE = "Microsoft.MachineLearningServices/registries"
 GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -21,10 +20,9 @@ def is_resource_group(text: str) -> bool:
     return _GROUP.fullmatch(text) is not None
 
 
-class Scope(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Scope:
     """The subscription and resource group that a registry belongs to."""
-
-    model_config = ConfigDict(frozen=True)
 
     subscription_id: str
     resource_group: str

@@ -40,11 +40,14 @@ class WebhookSource(BaseModel):
     resource_group: Annotated[str, Field(pattern=f"^{RESOURCE_GROUP}$")]
     secrets: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=MOST_SECRETS, repr=False)]
     hook_subscription: Guid | None = None
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.kind is SourceKind.AZURE_DEVOPS) != (self.hook_subscription is not None):
             raise ValueError("hook_subscription goes with azure-devops, and with nothing else")
+        if (self.kind is SourceKind.GITHUB) != (self.repository is not None):
+            raise ValueError("repository goes with github, and with nothing else")
         if self.kind is SourceKind.STANDARD and not all(len(key) in _KEY_BYTES for key in self.keys):
             raise ValueError("a secret of Standard Webhooks has 24 to 64 bytes")
         return self

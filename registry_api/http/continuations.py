@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from registry_api.bootstrap import App
 from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.http.messages import Request
-from registry_api.http.parameters import CONTINUATION, HOST_KEY
+from registry_api.http.parameters import CONTINUATION, HOST_KEY, Parameter
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 _NONCE_BYTES = 12
 
 
-def open_continuation(request: Request, app: App, listed: str) -> str | None:
+def open_continuation(request: Request, app: App, listed: str, parameter: Parameter = CONTINUATION) -> str | None:
     """Return where a list goes on, or None for its beginning.
 
     Args:
         request: The request.
         app: The app, whose secret seals continuations.
         listed: What is listed, filters included, however the caller spelled them.
+        parameter: What it is called in the query.
 
     Raises:
         Refusal: If the continuation was not given by this service for this list.
     """
-    text = request.query.get(CONTINUATION.name)
+    text = request.query.get(parameter.name)
     if text is None:
         return None
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - needed for pages after the first only
@@ -38,39 +39,47 @@ def open_continuation(request: Request, app: App, listed: str) -> str | None:
     try:
         sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         if text != _written(sealed):  # the decoder overlooks what is foreign to it
-            raise _refusal()
+            raise _refusal(parameter)
         return _cipher(app).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], listed.encode()).decode()
     except (ValueError, InvalidTag):
-        raise _refusal() from None
+        raise _refusal(parameter) from None
 
 
 @contextmanager
-def resuming(continuation: str | None) -> Iterator[None]:
+def resuming(continuation: str | None, parameter: Parameter = CONTINUATION) -> Iterator[None]:
     """Read a page; what storage does not take as a continuation any more, such as after an update, is the caller's."""
     try:
         yield
     except ValueError:
         if continuation is None:
             raise
-        raise _refusal() from None
+        raise _refusal(parameter) from None
 
 
-def next_link(continuation: str | None, request: Request, app: App, listed: str, path: str) -> dict[str, str]:
+def next_link(
+    continuation: str | None,
+    request: Request,
+    app: App,
+    listed: str,
+    path: str,
+    *,
+    parameter: Parameter = CONTINUATION,
+) -> dict[str, str]:
     """Return the field that leads to the next page, if there is one."""
     if continuation is None:
         return {}
     nonce = os.urandom(_NONCE_BYTES)
     sealed = nonce + _cipher(app).encrypt(nonce, continuation.encode(), listed.encode())
     token = _written(sealed)
-    query = {name: value for name, value in request.query.items() if name not in {CONTINUATION.name, HOST_KEY}}
-    return {"next_link": f"{request.base_url}/{path}?{urlencode({**query, CONTINUATION.name: token})}"}
+    query = {name: value for name, value in request.query.items() if name not in {parameter.name, HOST_KEY}}
+    return {"next_link": f"{request.base_url}/{path}?{urlencode({**query, parameter.name: token})}"}
 
 
-def _refusal() -> Refusal:
+def _refusal(parameter: Parameter) -> Refusal:
     return refuse(
         Code.INVALID_PARAMETER,
-        "'continuation' must be taken from the next_link of an earlier page, with the same filters.",
-        CONTINUATION.name,
+        f"'{parameter.name}' must be taken from the next link of an earlier page, with the same filters.",
+        parameter.name,
     )
 
 

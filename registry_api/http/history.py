@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from registry_api.bootstrap import App
 from registry_api.domain.names import key_of
-from registry_api.http import parameters, render
+from registry_api.http import arguments, render
 from registry_api.http.bodies import EventPage, OperationPage, RevisionPage, UndeliveredPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
 from registry_api.http.messages import Answer, Request
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 async def get_operation(request: Request, app: App) -> Answer:
     """Read how far an operation is. It stays readable after its registry is gone."""
-    operation = await history.read_operation(request.path["id"], parameters.inquiry_of(request, app), ports=app.ports)
+    operation = await history.read_operation(request.path["id"], arguments.inquiry_of(request, app), ports=app.ports)
     headers = {} if operation.is_terminal else {"retry-after": str(RETRY_AFTER_SECONDS)}
     return Answer(HTTPStatus.OK, render.operation_body(operation), headers)
 
@@ -29,9 +29,9 @@ async def cancel_operation(request: Request, app: App) -> Answer:
     """Stop an operation; what the worker is doing just now it ends. One that has ended is answered as it is."""
     intent = Intent(
         request.caller,
-        parameters.scope_of(request, app),
-        parameters.within(request),
-        origin=parameters.origin_of(request),
+        arguments.scope_of(request, app),
+        arguments.within(request),
+        origin=arguments.origin_of(request),
     )
     operation = await history.cancel(request.path["id"], intent, ports=app.ports)
     return Answer(HTTPStatus.OK, render.operation_body(operation))
@@ -69,9 +69,9 @@ async def _page(
     read: Callable[..., Awaitable[Page[T]]], kind: str, request: Request, app: App
 ) -> tuple[Page[T], dict[str, str]]:
     """Return a page of a registry's history, and the field that leads to the next one."""
-    name, inquiry = request.path["name"], parameters.inquiry_of(request, app)
+    name, inquiry = request.path["name"], arguments.inquiry_of(request, app)
     listed = f"{kind} of {key_of(name)} {inquiry.within}"
-    top, continuation = parameters.top_of(request), open_continuation(request, app, listed)
+    top, continuation = arguments.top_of(request), open_continuation(request, app, listed)
     with resuming(continuation):
         page = await read(name, top, continuation, inquiry, ports=app.ports)
     return page, next_link(page.continuation, request, app, listed, f"registries/{name}/{kind}")

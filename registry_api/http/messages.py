@@ -2,21 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import BaseModel
 
 from registry_api.domain.registry import Caller
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A query parameter or header that an operation takes."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]
-    example: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

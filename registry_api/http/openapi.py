@@ -12,10 +12,10 @@ from pydantic.json_schema import models_json_schema
 
 from registry_api.domain import names
 from registry_api.domain.problems import Code
-from registry_api.http import bodies, documents, pages, schema
+from registry_api.http import bodies, documents, media_types, pages, schema
 from registry_api.http.errors import error_answer, status_of
 from registry_api.http.examples import answer_examples
-from registry_api.http.messages import Parameter
+from registry_api.http.parameters import Parameter
 from registry_api.http.route import PREFIX, Content, Route, Takes
 from registry_api.http.routes import ROUTES
 from registry_api.http.samples import SAMPLES
@@ -84,10 +84,10 @@ _EVERY_ANSWER = ("x-ms-request-id", "x-ms-client-request-id")
 
 # What leads from an answer to other operations: a parameter of theirs, and where its value is in the answer.
 _LINKS: dict[Content, dict[str, str]] = {
-    bodies.RegistryBody: {"name": "$response.body#/name"},
-    bodies.RegistryPage: {"name": "$response.body#/value/0/name"},
-    bodies.OperationBody: {"id": "$response.body#/id"},
-    bodies.OperationPage: {"id": "$response.body#/value/0/id"},
+    "RegistryBody": {"name": "$response.body#/name"},
+    "RegistryPage": {"name": "$response.body#/value/0/name"},
+    "OperationBody": {"id": "$response.body#/id"},
+    "OperationPage": {"id": "$response.body#/value/0/id"},
 }
 
 # Several of these may come together, wrapped: they keep their status then.
@@ -99,7 +99,7 @@ def openapi_document() -> Schema:
     paths: dict[str, Schema] = defaultdict(dict)
     for route in ROUTES:
         paths[f"/{route.template}"][route.method.lower()] = _operation(route)
-    used = dict.fromkeys(_TAGS[_module(route)] for route in ROUTES)
+    used = dict.fromkeys(_TAGS[route.module] for route in ROUTES)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -131,10 +131,10 @@ def openapi_document() -> Schema:
 
 
 def _operation(route: Route) -> Schema:
-    summary, _, rest = inspect.cleandoc(route.handler.__doc__ or "").partition("\n\n")
+    summary, _, rest = inspect.cleandoc(route.load().__doc__ or "").partition("\n\n")
     operation: Schema = {
         "operationId": route.name,
-        "tags": [_TAGS[_module(route)][0]],
+        "tags": [_TAGS[route.module][0]],
         "summary": summary.partition(". ")[0].rstrip("."),
         "description": "\n\n".join(part for part in (summary, rest) if part),
         "security": [{scheme: []} for scheme in _schemes(route)],
@@ -150,10 +150,6 @@ def _schemes(route: Route) -> Iterable[str]:
     if route.is_signed:
         return _SIGNATURES
     return () if route.is_public else _SECURITY
-
-
-def _module(route: Route) -> str:
-    return route.handler.__module__.rpartition(".")[2]
 
 
 def _parameters(route: Route) -> Iterator[Schema]:
@@ -211,11 +207,12 @@ def _response(route: Route, status: int, content: Content) -> Schema:
         "description": HTTPStatus(status).phrase,
         "headers": _header_refs(_headers(route, status, content)),
     }
-    if isinstance(content, type):
-        example = answer_examples()[content][status].model_dump(mode="json", exclude_unset=True)
-        response["content"] = {pages.JSON: {"schema": _ref(content), "example": example}}
+    if isinstance(content, str):
+        model = getattr(bodies, content)
+        example = answer_examples()[model][status].model_dump(mode="json", exclude_unset=True)
+        response["content"] = {media_types.JSON: {"schema": _ref(model), "example": example}}
     elif content is not None:
-        whole = {"type": "object"} if content[0] in {pages.JSON, pages.JSON_SCHEMA} else {"type": "string"}
+        whole = {"type": "object"} if content[0] in {media_types.JSON, media_types.JSON_SCHEMA} else {"type": "string"}
         response["content"] = {media_type: {"schema": whole} for media_type in content}
     if links := _links(content):
         response["links"] = links
@@ -234,7 +231,7 @@ def _links(content: Content) -> Schema:
 
 def _headers(route: Route, status: int, content: Content) -> Iterator[str]:
     yield from _EVERY_ANSWER
-    has_tag = content is bodies.RegistryBody or status == HTTPStatus.ACCEPTED or _module(route) == "pages"
+    has_tag = content == "RegistryBody" or status == HTTPStatus.ACCEPTED or route.module == "pages"
     if has_tag or status == HTTPStatus.NOT_MODIFIED:
         yield "ETag"
     if status == HTTPStatus.CREATED:
@@ -242,7 +239,7 @@ def _headers(route: Route, status: int, content: Content) -> Iterator[str]:
     starts_operation = route.method != "GET" and has_tag
     if starts_operation:
         yield "Operation-Location"
-    if starts_operation or content is bodies.OperationBody:
+    if starts_operation or content == "OperationBody":
         yield "Retry-After"
 
 
@@ -256,7 +253,7 @@ def _error_response(status: int, codes: Sequence[Code]) -> Schema:
     content = {"schema": _ref(bodies.ErrorBody) | told}
     if body is not None:
         content["example"] = body.model_dump(mode="json", exclude_unset=True)
-    return {"description": HTTPStatus(status).phrase, "headers": headers, "content": {pages.JSON: content}}
+    return {"description": HTTPStatus(status).phrase, "headers": headers, "content": {media_types.JSON: content}}
 
 
 def _header_refs(names: Iterable[str]) -> Schema:
@@ -272,8 +269,8 @@ def _ref(model: type[BaseModel]) -> Schema:
 
 
 def _component_schemas() -> dict[str, Schema]:
-    models = {content for route in ROUTES for content in route.answers.values() if isinstance(content, type)}
-    ordered = sorted(models | {bodies.ErrorBody}, key=lambda model: model.__name__)
+    told = {content for route in ROUTES for content in route.answers.values() if isinstance(content, str)}
+    ordered = [getattr(bodies, name) for name in sorted(told | {bodies.ErrorBody.__name__})]
     _, definitions = models_json_schema([(model, "serialization") for model in ordered], ref_template=_COMPONENTS)
     answers = {name: _as_rendered(name, answer) for name, answer in definitions["$defs"].items()}
     parts = schema.document_schemas(_COMPONENTS)

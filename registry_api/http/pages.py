@@ -11,12 +11,9 @@ from pathlib import Path
 from registry_api.bootstrap import App
 from registry_api.domain.conditions import Conditions
 from registry_api.domain.problems import Code, refuse
+from registry_api.http.media_types import CSS, HTML, JAVASCRIPT, JSON, JSON_SCHEMA
 from registry_api.http.messages import Answer, Request
 from registry_api.http.parameters import IF_NONE_MATCH
-
-JSON, JSON_SCHEMA, HTML = "application/json", "application/schema+json", "text/html"
-CSS, JAVASCRIPT = "text/css", "text/javascript"
-ASSET_TYPES = (CSS, JAVASCRIPT)
 
 _HERE = Path(__file__).parent
 _PAGE = _HERE / "page"  # ours

@@ -1,26 +1,29 @@
-"""Query parameters and headers: what they are called, what they may be, and how they are read."""
+"""Query parameters and headers that a request may have: what they are called, and what they may be.
 
-import re
-from collections.abc import Iterable
-from dataclasses import replace
+Like all that the table of routes is made of, this is imported at every cold start: it needs nothing heavy.
+"""
 
-from registry_api.bootstrap import App
-from registry_api.domain import regions, scope
-from registry_api.domain.conditions import Conditions
-from registry_api.domain.events import Origin
-from registry_api.domain.filters import Filter
-from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
-from registry_api.domain.registry import ProvisioningState
-from registry_api.domain.scope import Scope
-from registry_api.http.messages import Parameter, Request
-from registry_api.service.authorizing import Inquiry
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from registry_api.domain import scope
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 50
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_ADDRESS = re.compile(r"[0-9A-Fa-f.:\[\]]{2,64}")
+IDEMPOTENCY_KEY_PATTERN = r"[\x21-\x7e]{1,255}"
 HOST_KEY = "code"  # the Functions host's own parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter or header that an operation takes."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    example: str | None = None
+
 
 TEXT = {"type": "string"}
 SUBSCRIPTION = Parameter(
@@ -44,9 +47,7 @@ CONTINUATION = Parameter("continuation", "From the `next_link` of an earlier pag
 PAGE = (TOP, CONTINUATION)
 FILTERS = (
     Parameter("location", "The primary location.", {"$ref": "#/components/schemas/Region"}, "eastus"),
-    Parameter(
-        "state", "The provisioning state.", {"type": "string", "enum": [state.value for state in ProvisioningState]}
-    ),
+    Parameter("state", "The provisioning state.", {"$ref": "#/components/schemas/ProvisioningState"}),
     Parameter("tag", "A tag and its value, as `key:value`.", {"type": "string", "pattern": "^.[^:]*:"}, "team:ml"),
     *SCOPE,
 )
@@ -59,144 +60,5 @@ IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "A new random text for each new request. A request that comes again with it within 24 hours is answered as the "
     "first time.",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{_IDEMPOTENCY_KEY.pattern}$"},
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY_PATTERN}$"},
 )
-
-
-def check_query(request: Request, known: Iterable[Parameter]) -> None:
-    """Accept only parameters that the operation knows, each once.
-
-    Raises:
-        Refusal: For every other one.
-    """
-    names = [parameter.name for parameter in known]
-    unknown = [name for name in request.query if name not in {*names, HOST_KEY}]
-    if unknown:
-        allowed = f"known are {', '.join(names)}" if names else "this request takes none"
-        raise Refusal(
-            *(
-                Problem(Code.UNKNOWN_PARAMETER, f"{quote(name)} is not a query parameter here; {allowed}.", (name,))
-                for name in unknown
-            )
-        )
-    if repeated := [name for name in names if name in request.repeated]:
-        raise Refusal(
-            *(Problem(Code.INVALID_PARAMETER, f"'{name}' may be given only once.", (name,)) for name in repeated)
-        )
-
-
-def scope_of(request: Request, app: App) -> Scope:
-    """Return the subscription and resource group that a new registry is to have."""
-    return Scope(
-        subscription_id=_scope_part(request, SUBSCRIPTION.name) or app.settings.subscription_id,
-        resource_group=_scope_part(request, RESOURCE_GROUP.name) or app.settings.resource_group,
-    )
-
-
-def within(request: Request) -> Filter:
-    """Return the scope that the caller names, as a filter; it has no case."""
-    subscription, group = (_scope_part(request, part.name) for part in SCOPE)
-    return Filter(subscription_id=subscription and subscription.lower(), resource_group=group and group.lower())
-
-
-def inquiry_of(request: Request, app: App) -> Inquiry:
-    """Return who asks, and about which part of its tenant."""
-    return Inquiry(request.caller, scope_of(request, app), within(request))
-
-
-def validate_only(request: Request) -> bool:
-    """Tell whether the caller wants nothing to happen."""
-    text = request.query.get(VALIDATE_ONLY.name, "false").lower()
-    if text not in {"true", "false"}:
-        raise refuse(Code.INVALID_PARAMETER, "'validate_only' must be true or false.", VALIDATE_ONLY.name)
-    return text == "true"
-
-
-def conditions_of(request: Request) -> Conditions:
-    """Return what If-Match and If-None-Match say."""
-    return Conditions.parse(request.headers.get("if-match"), request.headers.get("if-none-match"))
-
-
-def idempotency_key_of(request: Request) -> str | None:
-    """Return the idempotency key, or None."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise refuse(
-            Code.INVALID_HEADER,
-            "Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.",
-            IDEMPOTENCY_KEY.name,
-        )
-    return key
-
-
-def traceparent_of(request: Request) -> str | None:
-    """Return the caller's trace context, if it is one (W3C Trace Context, version 00)."""
-    text = request.headers.get("traceparent", "")
-    return text if _TRACEPARENT.fullmatch(text) else None
-
-
-def origin_of(request: Request) -> Origin:
-    """Return where a request comes from. App Service adds the caller's address last, after what the caller wrote."""
-    address = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return Origin(request.id, address if _ADDRESS.fullmatch(address) else None)
-
-
-def top_of(request: Request) -> int:
-    """Return how many items a page may have."""
-    text = request.query.get(TOP.name)
-    if text is None:
-        return DEFAULT_PAGE
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE)) and 1 <= int(text) <= MAX_PAGE):
-        raise refuse(Code.INVALID_PARAMETER, f"'top' must be a whole number from 1 to {MAX_PAGE}.", TOP.name)
-    return int(text)
-
-
-def filter_of(request: Request) -> Filter:
-    """Return which registries the caller wants to see."""
-    return replace(
-        within(request),
-        location=_location(request.query.get("location")),
-        state=_state(request.query.get("state")),
-        tag=_tag(request.query.get("tag")),
-    )
-
-
-def _location(text: str | None) -> str | None:
-    if text is None:
-        return None
-    region = regions.find(text)
-    if region is None:
-        near = ", ".join(regions.suggest(text))
-        hint = f" Near it: {near}." if near else " The catalogue of regions, /api/regions, has all."
-        raise refuse(Code.INVALID_PARAMETER, f"{quote(text)} is not an Azure region.{hint}", "location")
-    return region.name
-
-
-def _state(text: str | None) -> ProvisioningState | None:
-    if text is None:
-        return None
-    states = {state.lower(): state for state in ProvisioningState}
-    if text.lower() not in states:
-        raise refuse(Code.INVALID_PARAMETER, f"'state' must be one of {', '.join(ProvisioningState)}.", "state")
-    return states[text.lower()]
-
-
-def _tag(text: str | None) -> str | None:
-    if text is not None and ":" not in text[1:]:
-        raise refuse(Code.INVALID_PARAMETER, "'tag' must be a tag and its value, as in tag=team:ml.", "tag")
-    return text
-
-
-def _scope_part(request: Request, name: str) -> str | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    if name == SUBSCRIPTION.name and not scope.is_subscription_id(text):
-        raise refuse(
-            Code.INVALID_PARAMETER,
-            f"'{name}' must be the id of a subscription: a GUID, such as 00000000-0000-0000-0000-000000000000.",
-            name,
-        )
-    if name == RESOURCE_GROUP.name and not scope.is_resource_group(text):
-        raise refuse(Code.INVALID_PARAMETER, f"'{name}' {scope.RESOURCE_GROUP_RULE}.", name)
-    return text

@@ -7,7 +7,7 @@ from registry_api.domain import regions
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
 from registry_api.domain.validation import examine
-from registry_api.http import documents, parameters, render
+from registry_api.http import arguments, documents, render
 from registry_api.http.bodies import RegionList, RegistryPage
 from registry_api.http.continuations import next_link, open_continuation, resuming
 from registry_api.http.errors import status_of
@@ -27,7 +27,7 @@ async def create_registry(request: Request, app: App) -> Answer:
         outcome = await registries.create(
             examine(document.value),
             intent,
-            idempotency_key=parameters.idempotency_key_of(request),
+            idempotency_key=arguments.idempotency_key_of(request),
             allowed=app.settings.allowed,
             ports=app.ports,
         )
@@ -61,8 +61,8 @@ async def patch_registry(request: Request, app: App) -> Answer:
 
 async def get_registry(request: Request, app: App) -> Answer:
     """Read a registry: what is wanted, and under `status` what is true."""
-    conditions = parameters.conditions_of(request)
-    registry = await registries.read(request.path["name"], parameters.inquiry_of(request, app), ports=app.ports)
+    conditions = arguments.conditions_of(request)
+    registry = await registries.read(request.path["name"], arguments.inquiry_of(request, app), ports=app.ports)
     conditions.check_match(registry.etag)
     if conditions.excludes(registry.etag):
         return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": registry.etag})
@@ -71,12 +71,12 @@ async def get_registry(request: Request, app: App) -> Answer:
 
 async def list_registries(request: Request, app: App) -> Answer:
     """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
-    wanted, top = parameters.filter_of(request), parameters.top_of(request)
+    wanted, top = arguments.filter_of(request), arguments.top_of(request)
     listed = f"registries {wanted}"
     continuation = open_continuation(request, app, listed)
     with resuming(continuation):
         page = await registries.list_page(
-            wanted, top, continuation, parameters.inquiry_of(request, app), ports=app.ports
+            wanted, top, continuation, arguments.inquiry_of(request, app), ports=app.ports
         )
     return Answer(
         HTTPStatus.OK,
@@ -104,7 +104,7 @@ async def reconcile_registry(request: Request, app: App) -> Answer:
 
 async def plan_registry(request: Request, app: App) -> Answer:
     """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
-    intent = Intent(request.caller, parameters.scope_of(request, app), parameters.within(request))
+    intent = Intent(request.caller, arguments.scope_of(request, app), arguments.within(request))
     document = documents.read(request.body, request.headers)
     try:
         preview = await planning.preview(
@@ -132,12 +132,12 @@ async def list_regions(request: Request, app: App) -> Answer:
 def _intent(request: Request, app: App) -> Intent:
     return Intent(
         caller=request.caller,
-        scope=parameters.scope_of(request, app),
-        within=parameters.within(request),
-        conditions=parameters.conditions_of(request),
-        origin=parameters.origin_of(request),
-        traceparent=parameters.traceparent_of(request),
-        validate_only=parameters.validate_only(request),
+        scope=arguments.scope_of(request, app),
+        within=arguments.within(request),
+        conditions=arguments.conditions_of(request),
+        origin=arguments.origin_of(request),
+        traceparent=arguments.traceparent_of(request),
+        validate_only=arguments.validate_only(request),
     )
 
 

@@ -20,7 +20,6 @@ from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import NOBODY, Caller
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
-from registry_api.http.parameters import check_query
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
 from registry_api.service.records import StorageUnavailable
@@ -30,36 +29,21 @@ _ANSWER_WITHIN = 9.0  # seconds: less than the ten that callers are promised
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]+)?(?=/|$)")
 _CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
-blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
 
+async def serve(route: Route, req: func.HttpRequest) -> func.HttpResponse:
+    """Answer a request of a route."""
 
-def _function_of(route: Route) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
     async def find(req: func.HttpRequest, request_id: str) -> Answer:
         app = bootstrap.app()
         caller = NOBODY if route.is_public or route.is_signed else await app.identity.caller_of(req.headers)
-        request = _request(req, caller, request_id)
-        check_query(request, route.query)
-        return await route.handler(request, app)
+        request = route.load_check()(_request(req, caller, request_id), route.query)
+        return await route.load()(request, app)
 
-    async def serve(req: func.HttpRequest) -> func.HttpResponse:
-        return await _respond(req, find)
-
-    return serve
+    return await _respond(req, find)
 
 
-for _route in ALL_ROUTES:
-    blueprint.function_name(_route.name)(
-        blueprint.route(route=_route.template, methods=[_route.method], auth_level=func.AuthLevel.ANONYMOUS)(
-            _function_of(_route)
-        )
-    )
-
-
-# The host tries functions in the order of their names and takes the first whose route matches.
-@blueprint.function_name("zz_no_such_route")
-@blueprint.route(route="{*path}", auth_level=func.AuthLevel.ANONYMOUS)
 async def no_such_route(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer what no other function takes: a wrong method, or a path that is not there."""
+    """Answer what no route takes: a wrong method, or a path that is not there."""
     return await _respond(req, _no_such_route)
 
 

@@ -1,21 +1,28 @@
-"""A route: what serves one method of one path, and what it takes and answers."""
+"""A route: what serves one method of one path, and what it takes and answers.
+
+Routes are made at every cold start, and what serves them is imported when it is first asked for.
+"""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from registry_api.bootstrap import App
 from registry_api.domain.problems import Code
-from registry_api.http.messages import Answer, Parameter, Request
+from registry_api.http.parameters import Parameter
+
+if TYPE_CHECKING:
+    from registry_api.bootstrap import App
+    from registry_api.http.messages import Answer, Request
 
 PREFIX = "api"  # host.json, extensions.http.routePrefix
 
-Handler = Callable[[Request, App], Awaitable[Answer]]
-Content = type[BaseModel] | Sequence[str] | None
-"""What an answer has in its body: JSON of a model's shape, something of one of these media types, or nothing."""
+Handler = Callable[["Request", "App"], Awaitable["Answer"]]
+Check = Callable[["Request", Sequence[Parameter]], "Request"]
+Content = str | Sequence[str] | None
+"""What an answer has in its body: JSON of the shape of a model of `bodies`, one of some media types, or nothing."""
 
 
 class Takes(StrEnum):
@@ -29,21 +36,41 @@ class Takes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. The handler's name is the function's name on Azure, its docstring the description."""
+    """One method of one path.
+
+    `handler` and `check`, which the query has to pass first, are `module.function`, of a module of `registry_api.http`.
+    The handler's name is the function's name on Azure, its docstring the description.
+    """
 
     method: str
     template: str
-    handler: Handler
+    handler: str
     answers: Mapping[int, Content]
     codes: Sequence[Code] = ()
     query: Sequence[Parameter] = ()
     headers: Sequence[Parameter] = ()
     takes: Takes = Takes.NOTHING
+    check: str = "arguments.check_query"
 
     @property
     def name(self) -> str:
         """Return the function's name."""
-        return self.handler.__name__
+        return self.handler.rpartition(".")[2]
+
+    @property
+    def module(self) -> str:
+        """Return the module that the handler is in."""
+        return self.handler.rpartition(".")[0]
+
+    def load(self) -> Handler:
+        """Return what serves the route, imported at the first use."""
+        handler: Handler = _named(self.handler)
+        return handler
+
+    def load_check(self) -> Check:
+        """Return what a request's query has to pass first."""
+        check: Check = _named(self.check)
+        return check
 
     @property
     def is_public(self) -> bool:
@@ -59,3 +86,9 @@ class Route:
         """Tell whether a path, without the prefix, is one of this route's."""
         pattern = "[^/]+".join(map(re.escape, re.split(r"\{[a-z]+\}", self.template)))
         return re.fullmatch(pattern, path.strip("/"), re.IGNORECASE) is not None
+
+
+def _named(name: str) -> Any:
+    """Return the function that `module.function` names, imported at the first use."""
+    module, _, function = name.rpartition(".")
+    return getattr(import_module(f"registry_api.http.{module}"), function)

@@ -1,10 +1,13 @@
-"""Every route of the API: the one table that serves requests, answers wrong methods and describes itself."""
+"""Every route of the API: the one table that serves requests, answers wrong methods and describes itself.
+
+It is imported at every cold start, so it names handlers and models, and imports none.
+"""
 
 from collections.abc import Mapping, Sequence
 
 from registry_api.domain.problems import Code
-from registry_api.http import bodies, health, history, pages, parameters, registries, resource_manager, webhooks
-from registry_api.http.route import Content, Handler, Route, Takes
+from registry_api.http import media_types, parameters, resource_manager
+from registry_api.http.route import Content, Route, Takes
 
 _PUBLIC = (Code.UNKNOWN_PARAMETER, Code.INVALID_HEADER, Code.MULTIPLE_ERRORS_OCCURRED, Code.INTERNAL_ERROR)
 _ANY = (*_PUBLIC, Code.UNAUTHENTICATED, Code.IDENTITY_UNAVAILABLE, Code.STORAGE_UNAVAILABLE)
@@ -40,11 +43,11 @@ _WRITE = (*_INVALID, *_CONDITIONAL)
 _TAKEN = (Code.REGISTRY_ALREADY_EXISTS, Code.REGISTRY_BEING_DELETED, Code.REGISTRY_NAME_TAKEN)
 _PAGED = (Code.INVALID_PARAMETER,)
 _WRITE_QUERY = (*parameters.SCOPE, parameters.VALIDATE_ONLY)
-_REGISTRY = bodies.RegistryBody
-_OPERATION = bodies.OperationBody
+_REGISTRY = "RegistryBody"
+_OPERATION = "OperationBody"
 
 
-def _page(template: str, handler: Handler, *media_types: str, codes: Sequence[Code] = ()) -> Route:
+def _page(template: str, handler: str, *media_types: str, codes: Sequence[Code] = ()) -> Route:
     answers: Mapping[int, Content] = {200: media_types, 304: None}
     return Route("GET", template, handler, answers, (*_PUBLIC, *codes), (), (parameters.IF_NONE_MATCH,))
 
@@ -53,15 +56,15 @@ ROUTES = (
     Route(
         "GET",
         "registries",
-        registries.list_registries,
-        {200: bodies.RegistryPage},
+        "registries.list_registries",
+        {200: "RegistryPage"},
         (*_REGISTRIES, *_PAGED),
         (*parameters.PAGE, *parameters.FILTERS),
     ),
     Route(
         "POST",
         "registries",
-        registries.create_registry,
+        "registries.create_registry",
         {201: _REGISTRY},
         (
             *_REGISTRIES,
@@ -78,7 +81,7 @@ ROUTES = (
     Route(
         "GET",
         "registries/{name}",
-        registries.get_registry,
+        "registries.get_registry",
         {200: _REGISTRY, 304: None},
         (*_REGISTRIES, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER, Code.PRECONDITION_FAILED),
         parameters.SCOPE,
@@ -87,7 +90,7 @@ ROUTES = (
     Route(
         "PUT",
         "registries/{name}",
-        registries.put_registry,
+        "registries.put_registry",
         {200: _REGISTRY, 201: _REGISTRY},
         (*_REGISTRIES, *_WRITE, *_IMMUTABLE, Code.REGISTRY_NAME_TAKEN),
         _WRITE_QUERY,
@@ -97,7 +100,7 @@ ROUTES = (
     Route(
         "PATCH",
         "registries/{name}",
-        registries.patch_registry,
+        "registries.patch_registry",
         {200: _REGISTRY},
         (*_REGISTRIES, *_WRITE, *_IMMUTABLE, Code.REGISTRY_NOT_FOUND),
         _WRITE_QUERY,
@@ -107,7 +110,7 @@ ROUTES = (
     Route(
         "DELETE",
         "registries/{name}",
-        registries.delete_registry,
+        "registries.delete_registry",
         {202: _OPERATION, 204: None},
         (*_REGISTRIES, *_CONDITIONAL, Code.DELETION_PROTECTED, Code.INVALID_PARAMETER),
         _WRITE_QUERY,
@@ -116,8 +119,8 @@ ROUTES = (
     Route(
         "POST",
         "registries/{name}/plan",
-        registries.plan_registry,
-        {200: bodies.PlanBody},
+        "registries.plan_registry",
+        {200: "PlanBody"},
         (*_REGISTRIES, *_UNPARSABLE, Code.INVALID_PARAMETER),
         parameters.SCOPE,
         (),
@@ -126,7 +129,7 @@ ROUTES = (
     Route(
         "POST",
         "registries/{name}/reconcile",
-        registries.reconcile_registry,
+        "registries.reconcile_registry",
         {202: _OPERATION},
         (*_REGISTRIES, *_CONDITIONAL, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER),
         _WRITE_QUERY,
@@ -135,54 +138,54 @@ ROUTES = (
     Route(
         "GET",
         "registries/{name}/operations",
-        history.list_operations,
-        {200: bodies.OperationPage},
+        "history.list_operations",
+        {200: "OperationPage"},
         (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
         "GET",
         "registries/{name}/revisions",
-        history.list_revisions,
-        {200: bodies.RevisionPage},
+        "history.list_revisions",
+        {200: "RevisionPage"},
         (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
         "GET",
         "registries/{name}/events",
-        history.list_events,
-        {200: bodies.EventPage},
+        "history.list_events",
+        {200: "EventPage"},
         (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
         "GET",
         "registries/{name}/undelivered",
-        history.list_undelivered,
-        {200: bodies.UndeliveredPage},
+        "history.list_undelivered",
+        {200: "UndeliveredPage"},
         (*_REGISTRIES, *_PAGED, Code.REGISTRY_NOT_FOUND),
         (*parameters.PAGE, *parameters.SCOPE),
     ),
     Route(
         "GET",
         "operations/{id}",
-        history.get_operation,
+        "history.get_operation",
         {200: _OPERATION},
         (*_REGISTRIES, Code.OPERATION_NOT_FOUND),
     ),
     Route(
         "POST",
         "operations/{id}/cancel",
-        history.cancel_operation,
+        "history.cancel_operation",
         {200: _OPERATION},
         (*_REGISTRIES, Code.OPERATION_NOT_FOUND, Code.CONCURRENT_CHANGES),
     ),
     Route(
         "POST",
         "webhooks/{source}",
-        webhooks.receive_webhook,
-        {200: bodies.DeliveryBody, 422: bodies.DeliveryBody},
+        "webhooks.receive_webhook",
+        {200: "DeliveryBody", 422: "DeliveryBody"},
         (
             *_PUBLIC,
             *_UNPARSABLE,
@@ -201,19 +204,19 @@ ROUTES = (
         (),
         Takes.DELIVERY,
     ),
-    Route("GET", "regions", registries.list_regions, {200: bodies.RegionList}, _ANY),
-    Route("GET", "health", health.get_health, {200: bodies.HealthBody}, _PUBLIC),
+    Route("GET", "regions", "registries.list_regions", {200: "RegionList"}, _ANY),
+    Route("GET", "health", "health.get_health", {200: "HealthBody"}, _PUBLIC),
     Route(
         "GET",
         "health/ready",
-        health.get_readiness,
-        {200: bodies.ReadinessBody, 503: bodies.ReadinessBody},
+        "health.get_readiness",
+        {200: "ReadinessBody", 503: "ReadinessBody"},
         _PUBLIC,
     ),
-    _page("openapi.json", pages.get_openapi, pages.JSON),
-    _page("registry.schema.json", pages.get_registry_schema, pages.JSON_SCHEMA),
-    _page("docs", pages.get_docs, pages.HTML),
-    _page("docs/{file}", pages.get_docs_file, *pages.ASSET_TYPES, codes=(Code.RESOURCE_NOT_FOUND,)),
+    _page("openapi.json", "pages.get_openapi", media_types.JSON),
+    _page("registry.schema.json", "pages.get_registry_schema", media_types.JSON_SCHEMA),
+    _page("docs", "pages.get_docs", media_types.HTML),
+    _page("docs/{file}", "pages.get_docs_file", *media_types.ASSET_TYPES, codes=(Code.RESOURCE_NOT_FOUND,)),
 )
 """The registry door, which OpenAPI describes; the contract of the other one is Microsoft's."""
 

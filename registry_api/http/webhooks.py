@@ -12,7 +12,7 @@ from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, Path, refuse, write_path
 from registry_api.domain.sources import SourceKind, WebhookSource
 from registry_api.domain.validation import examine
-from registry_api.http import documents, parameters, render
+from registry_api.http import arguments, documents, render
 from registry_api.http.documents import JSON_TYPES, MAX_DOCUMENTS, Document
 from registry_api.http.messages import Answer, Request
 from registry_api.service import deliveries
@@ -56,8 +56,8 @@ async def receive_webhook(request: Request, app: App) -> Answer:
             caller=source.caller,
             scope=source.scope,
             within=Filter(subscription_id=source.subscription_id, resource_group=source.resource_group),
-            origin=parameters.origin_of(request),
-            traceparent=parameters.traceparent_of(request),
+            origin=arguments.origin_of(request),
+            traceparent=arguments.traceparent_of(request),
         ),
         allowed=app.settings.allowed,
         ports=app.ports,
@@ -77,13 +77,22 @@ def _read_standard(source: WebhookSource, request: Request) -> _Payload:
 
 def _read_github(source: WebhookSource, request: Request) -> _Payload:
     """Read an event of GitHub, whose signature covers the body alone."""
-    del source
     event, found = request.headers.get("x-github-event"), list[Document]()
     if event not in {_PING, _DISPATCH}:
         raise refuse(Code.INVALID_HEADER, f"X-GitHub-Event must be {_PING} or {_DISPATCH}.", "X-GitHub-Event")
     if event == _DISPATCH:
-        found = _carried(documents.read(request.body, request.headers, JSON_TYPES), ("client_payload",))
+        dispatch = documents.read(request.body, request.headers, JSON_TYPES)
+        _check_repository(source, dispatch.value)
+        found = _carried(dispatch, ("client_payload",))
     return _Payload(request.headers["x-github-delivery"], is_id_proven=False, documents=found)
+
+
+def _check_repository(source: WebhookSource, event: Any) -> None:
+    """Refuse what comes from elsewhere: one secret of an app signs for every repository where it is installed."""
+    fields = event.get("repository") if isinstance(event, dict) else None
+    name = fields.get("full_name") if isinstance(fields, dict) else None
+    if not isinstance(name, str) or name.lower() != str(source.repository).lower():
+        raise unknown_sender()
 
 
 def _read_azure_devops(source: WebhookSource, request: Request) -> _Payload:

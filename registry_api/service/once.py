@@ -1,15 +1,18 @@
 """A request under a key, which has one effect however often it comes, and is answered each time as the first time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import accumulate
 
 from registry_api.domain.problems import Problem, Refusal
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.accepting import Outcome
 from registry_api.service.ports import Store
 from registry_api.service.records import Claim, Conflict, Replay
+
+_MOST_KEPT = 100_000  # characters of problems, which fit into a row however they are written
 
 Act = Callable[..., Awaitable[Outcome]]
 """Does what is asked for and takes `replay`: what to keep, in the same transaction, of what it leads to."""
@@ -87,7 +90,7 @@ class Once:
         Raises:
             Refusal: The one that is kept.
         """
-        problems = tuple(_writable(problem) for problem in refusal.problems)
+        problems = _keepable([_writable(problem) for problem in refusal.problems])
         return await self._keep(Replay(idempotency_key=self.id, problems=problems, expires_at=self.expires_at), store)
 
     def _replay_of(self, outcome: Outcome) -> Replay:
@@ -123,6 +126,16 @@ def _outcome_of(replay: Replay) -> Outcome:
     if replay.registry is None:
         raise Refusal(*replay.problems)
     return Outcome(replay.registry, created=replay.created, changed=replay.changed)
+
+
+def _keepable(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return as many problems as can be kept, the first one among them, and how many there are more."""
+    sizes = accumulate(len(problem.message) + sum(len(str(step)) for step in problem.path) for problem in problems)
+    most = max(1, sum(size <= _MOST_KEPT for size in sizes))
+    if most >= len(problems):
+        return tuple(problems)
+    left = len(problems) - most
+    return *problems[:most], Problem(problems[most].code, f"There are {left} more problems, too many to be kept.")
 
 
 def _writable(problem: Problem) -> Problem:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from registry_api.service.ports import Clock
 from registry_api.service.records import Conflict
 from registry_api.storage.messages import encode, whole_seconds
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write
+from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
 
 
 class MemoryRows:
@@ -30,8 +30,7 @@ class MemoryRows:
     async def transact(self, partition: str, writes: Sequence[Write]) -> Sequence[str | None]:
         """Do all writes or none, and return each row's new version, None for a removed one."""
         await asyncio.sleep(0)
-        if len({write.key for write in writes}) != len(writes):
-            raise ValueError("A transaction writes a row once.")
+        check(partition, writes)
         for write in writes:
             self._check(partition, write)
         return [self._write(partition, write) for write in writes]

@@ -1,8 +1,20 @@
 """Rows of text in partitions: what the store needs of a table, and no more."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+MOST_WRITES = 100
+MOST_BYTES_OF_A_ROW = 2**20
+MOST_BYTES_OF_A_TRANSACTION = 4 * 2**20
+LONGEST_KEY = 512
+
+# What Azure counts beside the text: the names and lengths of columns, and the headers of each write.
+_BYTES_OF_COLUMNS = 2048
+_BYTES_AROUND_A_WRITE = 4096
+_FORBIDDEN_IN_A_KEY = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,31 @@ class Delete:
 Write = Insert | Replace | Upsert | Delete
 
 
+def check(partition: str, writes: Sequence[Write]) -> None:
+    """Do nothing, unless these writes can be no transaction by the rules of Azure, which its emulator keeps in part.
+
+    Raises:
+        ValueError: If they cannot; it says why and repeats nothing of what is written.
+    """
+    keys = [write.key for write in writes]
+    if not 1 <= len(writes) <= MOST_WRITES:
+        raise ValueError(f"A transaction has 1 to {MOST_WRITES} writes, not {len(writes)}.")
+    if len({*keys}) != len(keys):
+        raise ValueError("A transaction writes a row once.")
+    for key in (partition, *keys):
+        if len(key) > LONGEST_KEY or _FORBIDDEN_IN_A_KEY.search(key):
+            raise ValueError(f"A key has {LONGEST_KEY} characters at most, none of which is /, \\, #, ? or a control.")
+    texts = ["" if isinstance(write, Delete) else write.text for write in writes]
+    if any(_bytes_of_row(partition, key, text) > MOST_BYTES_OF_A_ROW for key, text in zip(keys, texts, strict=True)):
+        raise ValueError(f"A row has {MOST_BYTES_OF_A_ROW} bytes at most.")
+    if sum(len(json.dumps(text)) + _BYTES_AROUND_A_WRITE for text in texts) > MOST_BYTES_OF_A_TRANSACTION:
+        raise ValueError(f"A transaction has {MOST_BYTES_OF_A_TRANSACTION} bytes at most.")
+
+
+def _bytes_of_row(partition: str, key: str, text: str) -> int:
+    return 2 * (len(partition) + len(key)) + len(text.encode("utf-16-le", "surrogatepass")) + _BYTES_OF_COLUMNS
+
+
 class Position(NamedTuple):
     """Where a scan goes on, in words that only the rows it came from understand."""
 
@@ -77,7 +114,7 @@ class Rows(Protocol):
 
         Args:
             partition: The partition that all rows are in.
-            writes: Up to 100 writes, each to another row.
+            writes: Up to 100 writes, each to another row, within the limits that `check` knows.
 
         Raises:
             Conflict: If a row is not as a write says.

@@ -14,7 +14,7 @@ from azure.data.tables.aio import TableClient
 
 from registry_api.service.records import Conflict
 from registry_api.storage.records import end_of
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write
+from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
 from registry_api.storage.sdk import DEADLINE, Connection, Endpoint, bounded, client_options, code_of
 
 _SERVICE = "Table storage"
@@ -55,6 +55,7 @@ class TableRows:
 
     async def transact(self, partition: str, writes: Sequence[Write]) -> Sequence[str | None]:
         """Do all writes or none, and return each row's new version, None for a removed one."""
+        check(partition, writes)
         operations = [_operation(partition, write) for write in writes]
         async with bounded(_SERVICE):
             try:

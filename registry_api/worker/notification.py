@@ -1,4 +1,4 @@
-"""The functions that tell subscribers what has happened."""
+"""What the functions that tell subscribers do."""
 
 import logging
 
@@ -7,16 +7,11 @@ import azure.functions as func
 from registry_api import bootstrap
 from registry_api.service import delivering
 from registry_api.service.audience import Notice
-from registry_api.settings import NOTICES
 from registry_api.worker.messages import read
-
-blueprint = func.Blueprint()  # type: ignore[no-untyped-call] # the SDK's class has no annotations
 
 _log = logging.getLogger(__name__)
 
 
-@blueprint.function_name("notify")
-@blueprint.queue_trigger(arg_name="message", queue_name=NOTICES, connection="AzureWebJobsStorage")
 async def notify(message: func.QueueMessage) -> None:
     """Tell subscribers what a notice announces."""
     notice = await read(Notice, message)
@@ -24,9 +19,7 @@ async def notify(message: func.QueueMessage) -> None:
         await delivering.notify(notice, ports=bootstrap.app().ports, courier=bootstrap.courier())
 
 
-@blueprint.function_name("notify_poison")
-@blueprint.queue_trigger(arg_name="message", queue_name=f"{NOTICES}-poison", connection="AzureWebJobsStorage")
-async def notify_poison(message: func.QueueMessage) -> None:
+async def give_up(message: func.QueueMessage) -> None:
     """Say that a notice failed too often. What it announced is still in the outbox: the resync announces it again."""
     notice = await read(Notice, message)
     if notice is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from registry_api import startup
 from registry_api.access.app_service import PlatformPrincipal
 from registry_api.access.identity import identity_for
 from registry_api.access.keys import PipelineKeys
@@ -15,7 +16,8 @@ from registry_api.access.tokens import issuer_of
 from registry_api.configured import PipelineKey
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Caller
-from registry_api.settings import Settings, SettingsError
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from tests.access.issuer import AUDIENCE, CLIENT, OBJECT, OTHER_TENANT, TENANT, Issuer
 from tests.service.world import ManualClock
 
@@ -200,8 +202,16 @@ def test_azure_takes_any_real_identity(environment: dict[str, str]) -> None:
     azure["REGISTRY_ROLES"] = json.dumps(ROLES)
 
     assert Settings.read(azure).lets_somebody_in
+    startup.check(azure)
     with pytest.raises(SettingsError, match="must not be Development"):
-        Settings.read(azure | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"})
+        startup.check(azure | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"})
+
+
+@pytest.mark.parametrize("off", ["", "False", "false", "0"])
+def test_azure_says_so_where_authentication_is_not_in_charge(off: str) -> None:
+    """The platform's setting is there on every app; that it is off does not let anybody in."""
+    with pytest.raises(SettingsError, match="Nobody could sign in"):
+        startup.check(STORAGE | {"WEBSITE_SITE_NAME": "x", "WEBSITE_AUTH_ENABLED": off})
 
 
 async def test_no_key_is_ever_logged_or_shown(caplog: pytest.LogCaptureFixture) -> None:

@@ -235,7 +235,17 @@ def _meaning(name: str, headers: Headers, body: bytes) -> tuple[object, ...]:
         )
         is_right = right["webhook-signature"] in headers.get("webhook-signature", "").split(" ")
         return is_right, headers.get("webhook-id"), headers.get("webhook-timestamp"), body
+    if name == "azure-devops":  # nothing is signed: the secret is all that is proven
+        secret, password = headers.get("x-webhook-secret"), headers.get("authorization", "").split(" ")[-1]
+        return (senders.HOOK_SECRET in {secret, _password(password)},)
     return headers.get("x-hub-signature-256"), body
+
+
+def _password(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def test_forged_deliveries_are_refused() -> None:
@@ -245,6 +255,10 @@ def test_forged_deliveries_are_refused() -> None:
     good = {
         "standard": senders.signed(EVERYTHING, delivery="msg_1", timestamp=NOW.timestamp()),
         "github": senders.by_github(EVERYTHING, delivery="72d3162e"),
+        "azure-devops": {
+            "x-webhook-secret": senders.HOOK_SECRET,
+            "authorization": "Basic " + base64.b64encode(f"hook:{senders.HOOK_SECRET}".encode()).decode(),
+        },
     }
     believed: list[tuple[str, Headers, bytes]] = []
     forged = 0

@@ -17,7 +17,8 @@ from registry_api import bootstrap
 from registry_api.provisioning.azure import AzureBackend
 from registry_api.service.ports import Message
 from registry_api.service.records import StorageUnavailable
-from registry_api.settings import Settings, SettingsError
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from registry_api.storage.queues import StorageQueue
 from registry_api.storage.rows import Insert
 from registry_api.storage.sdk import Endpoint

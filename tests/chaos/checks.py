@@ -9,7 +9,8 @@ from datetime import datetime
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.records import Revision
-from registry_api.settings import TABLE, Settings
+from registry_api.settings import Settings
+from registry_api.storage.names import TABLE
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows
 from tests.chaos.client import Client

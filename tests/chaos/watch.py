@@ -7,7 +7,7 @@ from http import HTTPMethod, HTTPStatus
 
 from aiohttp import web
 
-from registry_api.settings import QUEUE
+from registry_api.storage.names import QUEUE
 
 _MESSAGES = f"/{QUEUE}/messages"
 _PARTITION = re.compile(rb"PartitionKey='([^']+)',RowKey='registry'")

@@ -13,8 +13,10 @@ import pytest
 
 from devstack.azurite import ACCOUNT
 from devstack.settings import HOST
+from registry_api.domain.scope import Scope
 from registry_api.service.records import Commit
-from registry_api.settings import DEVELOPMENT_KEY, TABLE
+from registry_api.settings import DEVELOPMENT_KEY
+from registry_api.storage.names import TABLE
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
@@ -120,7 +122,7 @@ async def _fill(connection_string: str) -> None:
     store = RegistryStore(rows)
     for name in LONG:
         registry = succeeded("eastus")
-        scope = registry.scope.model_copy(update={"subscription_id": LONG_SUBSCRIPTION, "resource_group": "ml"})
+        scope = Scope(subscription_id=LONG_SUBSCRIPTION, resource_group="ml")
         stored = registry.model_copy(
             update={
                 "tenant": TENANT,

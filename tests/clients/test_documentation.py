@@ -7,12 +7,45 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import PYTHON, ROOT, Live
+from tests.clients.conftest import PYTHON, ROOT, SUBSCRIPTION, Live
 
 pytestmark = pytest.mark.timeout(300)  # it may be the one that starts the stack
 
 _BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
 _NAME = "Documented1"
+
+
+_REGISTRIES_ONLY = f"""
+import time
+from azure.ai.ml import MLClient
+from azure.ai.ml.entities import Registry, RegistryRegionDetails
+from azure.core.credentials import AccessToken
+
+class Developer:
+    def get_token(self, *scopes, **options):
+        return AccessToken("TOKEN", int(time.time()) + 3600)
+
+ml = MLClient(Developer(), "{SUBSCRIPTION}", "ml", polling_interval=1)
+regions = [RegistryRegionDetails(location="eastus")]
+new = Registry(name="metadata-alone", location="eastus", replication_locations=regions)
+ml.registries.begin_create(new).result()
+print(ml.registries.get("metadata-alone").name)
+"""
+
+
+def test_the_address_of_metadata_is_enough_for_registries(live: Live) -> None:
+    """With ARM_CLOUD_METADATA_URL and no other variable, azure-ai-ml creates a registry here and reads it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
+    inherited.pop("REGISTRY_DISCOVERY_ENDPOINT_URL", None)
+    environment = inherited | {
+        "REQUESTS_CA_BUNDLE": str(live.certificate),
+        "ARM_CLOUD_METADATA_URL": f"{live.url}/metadata/endpoints?api-version=2019-05-01",
+    }
+    command = [str(PYTHON), "-c", _REGISTRIES_ONLY.replace("TOKEN", live.tokens["owner"])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("metadata-alone\n")  # after the client's own dots
 
 
 def test_every_snippet_runs(live: Live, tmp_path: Path) -> None:

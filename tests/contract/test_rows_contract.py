@@ -3,7 +3,7 @@
 import pytest
 
 from registry_api.service.records import Conflict
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Rows, Upsert
+from registry_api.storage.rows import Delete, Insert, Position, Replace, Rows, Upsert, Write
 
 PARTITION = "t1:demo"
 
@@ -92,6 +92,47 @@ async def test_a_row_is_written_once_per_transaction(rows: Rows) -> None:
     with pytest.raises(ValueError, match=r"."):
         await rows.transact(PARTITION, [Upsert("op:1", "x"), Upsert("op:1", "y")])
     assert await text_of(rows, "op:1") is None
+
+
+LARGE = "x" * 520_000
+"""Almost as much as a row holds: Azure counts two bytes for each."""
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        [],
+        [Upsert(f"op:{number}", "x") for number in range(101)],
+        [Upsert("op:1", "x" * 524_288)],
+        [Upsert("op:1", "\U0001f5fa" * 262_144)],
+        [Upsert(f"op:{number}", LARGE) for number in range(9)],
+        [Upsert(f"op:{number}", "é" * 180_000) for number in range(4)],
+        *([Upsert(f"op:{one}", "x")] for one in ("a/b", "a\\b", "a#b", "a?b", "a\tb", "a\x7fb", "a" * 510)),
+    ],
+    ids=["none", "101", "row", "row-of-pairs", "transaction", "escapes", "/", "\\", "#", "?", "tab", "delete", "long"],
+)
+async def test_what_azure_takes_for_no_transaction_is_refused(rows: Rows, writes: list[Write]) -> None:
+    """Too many or too large writes, and keys that cannot be, are a fault of the program, and leave nothing."""
+    await insert(rows)
+    with pytest.raises(ValueError, match=r"A (transaction|row|key) has "):
+        await rows.transact(PARTITION, writes)
+    assert [row.key for row in (await rows.walk(10, None)).rows] == ["registry"]
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+@pytest.mark.parametrize(
+    "writes",
+    [
+        [Upsert(f"op:{number}", "x") for number in range(100)],
+        [Upsert("op:1", LARGE)],
+        [Upsert(f"op:{number}", LARGE) for number in range(7)],
+    ],
+    ids=["writes", "row", "transaction"],
+)
+async def test_what_azure_takes_for_a_transaction_is_one(rows: Rows, writes: list[Upsert]) -> None:
+    """Within the limits everything is written: they are no tighter than they have to be."""
+    await rows.transact(PARTITION, writes)
+    assert await text_of(rows, writes[-1].key) == writes[-1].text
 
 
 @pytest.mark.parametrize("length", [0, 1, 15_999, 16_000, 16_001, 32_000, 100_000])

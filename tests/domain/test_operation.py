@@ -221,6 +221,16 @@ def test_a_deadline_is_told_with_the_last_problem() -> None:
     assert told.message == f"It did not end within {DEADLINE}. The last problem was ScopeLocked: Locked."
 
 
+def test_an_operation_that_no_worker_has_looked_at_says_so() -> None:
+    """That nobody has come in an hour is the cause, and what to do is told."""
+    told = lifecycle.time_out(created("eastus"), LATER).operation.error
+    assert told is not None
+    assert told.message == (
+        f"It did not end within {DEADLINE}. "
+        "No worker has begun with it: the service did not run, or was too busy. Try again."
+    )
+
+
 def test_progress_is_counted_by_resource() -> None:
     """The percentage counts what is ready, or gone, never says 100 before the end, and begins with the work."""
     registry = begun(created("eastus", "westus"))

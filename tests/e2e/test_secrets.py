@@ -18,20 +18,22 @@ from azure.storage.queue.aio import QueueServiceClient
 from devstack import azurite as emulator
 from devstack.azurite import Azurite
 from registry_api import bootstrap
-from registry_api.http import rim
+from registry_api.http.functions import function_of
 from registry_api.http.routes import ROUTES
-from registry_api.settings import DEVELOPMENT_KEY, NOTICES, QUEUE, TABLE, Settings, SettingsError
+from registry_api.settings import DEVELOPMENT_KEY, Settings
+from registry_api.startup import SettingsError
+from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.tables import TableRows
-from registry_api.worker import notification, provisioning
+from registry_api.worker import functions
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
 from tests.notification.receiver import HttpReceiver
-from tests.senders import signed, source
+from tests.senders import by_github, dispatch, run_ended, signed, source
 
 WORKERS = {
-    QUEUE: provisioning.provision,
-    NOTICES: notification.notify,
-    f"{QUEUE}-poison": provisioning.provision_poison,
-    f"{NOTICES}-poison": notification.notify_poison,
+    QUEUE: functions.provision,
+    NOTICES: functions.notify,
+    f"{QUEUE}-poison": functions.provision_poison,
+    f"{NOTICES}-poison": functions.notify_poison,
 }
 ROUTE = {route.name: route for route in ROUTES}
 
@@ -53,7 +55,15 @@ class Cage:
         self.digest = hashlib.sha256(self.key.encode()).hexdigest()
         self.signers = ["whsec_" + base64.b64encode(canary().encode()).decode() for _ in range(3)]
         self.hook = "whsec_" + base64.b64encode(canary().encode()).decode()
-        hook = source("standard", self.hook, object_id=OBJECT, tenant=TENANT)
+        self.github_hook, self.devops_hook = canary(), canary()
+        hooks = [
+            source(kind, secret, object_id=OBJECT, tenant=TENANT)
+            for kind, secret in (
+                ("standard", self.hook),
+                ("github", self.github_hook),
+                ("azure-devops", self.devops_hook),
+            )
+        ]
         owner = {"role": "Owner", "scope": "/"}
         key = {"name": "ci", "tenant": TENANT, "object_id": OBJECT, "sha256": self.digest, "roles": [owner]}
         here, nowhere = f"http://127.0.0.1:{receiver.port}", "http://127.0.0.1:9"
@@ -72,7 +82,7 @@ class Cage:
             "REGISTRY_KEYS": json.dumps([key]),
             "REGISTRY_SUBSCRIBERS": json.dumps(subscribers),
             "REGISTRY_LOCAL_SUBSCRIBERS": "true",
-            "REGISTRY_WEBHOOKS": json.dumps([hook]),
+            "REGISTRY_WEBHOOKS": json.dumps(hooks),
         }
         self.said: list[str] = []
 
@@ -82,6 +92,7 @@ class Cage:
         tokens = [self.token, self.expired, self.forged]
         signers = [signer.removeprefix("whsec_") for signer in (*self.signers, self.hook)]
         plain = [self.key, self.wrong_key, self.host_key, self.cookie, self.signing_key, self.path, self.query]
+        plain += [self.github_hook, self.devops_hook]
         parts = [part for token in tokens for part in token.split(".")[1:]]
         decoded = [base64.b64decode(signer).decode() for signer in signers]
         found = [*parts, *signers, *decoded, *plain, self.digest, DEVELOPMENT_KEY]
@@ -92,7 +103,7 @@ class Cage:
         self, route: str, target: str = "", body: Any = None, query: str = "", **headers: str
     ) -> tuple[int, Any]:
         """Send a request, with more secrets in it than it needs, and return status and body of the answer."""
-        answer = await rim._function_of(ROUTE[route])(
+        answer = await function_of(ROUTE[route])(
             func.HttpRequest(
                 ROUTE[route].method,
                 f"http://localhost/api/x?code={self.host_key}{query}",
@@ -195,6 +206,19 @@ async def test_no_secret_is_ever_told(
     for secret, status in ((cage.hook, 200), (cage.signers[0], 401)):
         headers = {name.replace("-", "_"): value for name, value in signed(sent, secret=secret).items()}
         assert (await cage.ask("receive_webhook", "standard", third, **headers))[0] == status
+    event = json.loads(dispatch(registry=document | {"name": "Demo4"}))
+    run = json.loads(run_ended({"registry": document | {"name": "Demo5"}}))
+    sent, password = json.dumps(event).encode(), base64.b64encode(f"hook:{cage.devops_hook}".encode()).decode()
+    for name, body, proof, status in (
+        ("github", event, by_github(sent, secret=cage.github_hook), 200),
+        ("github", event, by_github(sent, secret=cage.devops_hook), 401),
+        ("azure-devops", run, {"x-webhook-secret": cage.devops_hook}, 200),
+        ("azure-devops", run, {"authorization": f"Basic {password}"}, 200),
+        ("azure-devops", run, {"x-webhook-secret": cage.github_hook}, 401),
+    ):
+        headers = {"content-type": "application/json"} | proof
+        headers = {header.replace("-", "_"): value for header, value in headers.items()}
+        assert (await cage.ask("receive_webhook", name, body, **headers))[0] == status
     await cage.work()
     for function in WORKERS:
         await _run(function, b"{not a message")

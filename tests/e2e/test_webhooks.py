@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import uuid
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +116,52 @@ def test_no_secret_is_in_the_log(app: RunningApp, name: str) -> None:
     assert answers[0].request.headers["webhook-signature"] not in told
     # Paths are logged by the host; what stands in the place of a name is the sender's own mistake.
     assert senders.HOOK_SECRET not in "".join(answer.text for answer in answers)
+
+
+def test_the_script_does_not_wait_for_ever(app: RunningApp, name: str, tmp_path: Path) -> None:
+    """When a registry takes longer than the script may wait, it fails and says what has not ended."""
+    document = tmp_path / "registry.yml"
+    document.write_text(f"name: {name}\nlocation: eastus\n", "utf-8")
+    sent = send(app, document, REGISTRY_WAIT="0")
+    (result,) = json.loads(sent.stdout)["documents"]
+
+    assert sent.returncode == 1
+    assert sent.stderr == f"After 0 seconds this operation has not ended: {result['operation_location']}\n"
+
+
+def test_no_process_of_the_script_has_a_secret_in_its_arguments(tmp_path: Path) -> None:
+    """Every program that the script starts is replaced by one that writes its arguments down and goes on."""
+    seen, tools = tmp_path / "seen", tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("openssl", "od", "tr", "cat", "date", "grep", "cut", "head", "sleep", "curl"):
+        real = 'cat > /dev/null; echo \'{"operation_location":"x","status":"Succeeded"}\''
+        if tool != "curl":
+            real = f'exec {shutil.which(tool)} "$@"'
+        (tools / tool).write_text(f'#!/bin/bash\necho "{tool} $*" >> {seen}\n{real}\n', "utf-8")
+        (tools / tool).chmod(0o755)
+    document = tmp_path / "registry.yml"
+    document.write_text("name: Demo1\nlocation: eastus\n", "utf-8")
+    done = subprocess.run(
+        ["/bin/bash", SCRIPT, document],
+        env={
+            "PATH": str(tools),
+            "REGISTRY_WEBHOOK": "https://registries.example",
+            "REGISTRY_SECRET": senders.SECRET,
+            "REGISTRY_KEY": KEY,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    arguments = seen.read_text("utf-8")
+    secret = senders.SECRET.removeprefix("whsec_")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert arguments.count("curl ") == 2
+    for hidden in (KEY, secret, b64decode(secret).decode(), b64decode(secret).hex()):
+        assert hidden not in arguments
 
 
 @pytest.mark.parametrize("file", ["github-actions.yml", "azure-pipelines.yml"])

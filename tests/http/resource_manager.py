@@ -12,7 +12,7 @@ from registry_api import bootstrap
 from registry_api.access.identity import identity_for
 from registry_api.access.webhooks import Webhooks
 from registry_api.bootstrap import App
-from registry_api.http.rim import _function_of, no_such_route
+from registry_api.http.functions import function_of, no_such_route
 from registry_api.http.routes import ALL_ROUTES
 from registry_api.settings import Settings
 from tests.http.twins import SETTINGS
@@ -59,7 +59,7 @@ class Door:
             pattern = re.sub(r"\\\{([a-z]+)\\\}", r"(?P<\1>[^/]+)", re.escape(route.template))
             found = re.fullmatch(pattern, path.partition("?")[0], re.IGNORECASE)
             if found and route.method == method:
-                handler, values = _function_of(route), found.groupdict()
+                handler, values = function_of(route), found.groupdict()
         sent = {"content-type": "application/json", "content-length": str(len(content))}
         answer = await handler(
             func.HttpRequest(

@@ -6,7 +6,7 @@ import pytest
 
 from registry_api.bootstrap import App
 from registry_api.domain.registry import RegistryKey
-from registry_api.http.rim import _function_of
+from registry_api.http.functions import function_of
 from tests.http.twins import ROUTE, body_of, request
 
 HEADERS = {
@@ -60,9 +60,9 @@ async def prepare(state: str) -> str:
     """Bring the registry into a state, and return its entity tag."""
     if state == "absent":
         return '"none"'
-    made = await _function_of(ROUTE["put_registry"])(request("PUT", body=b"location: eastus"))
+    made = await function_of(ROUTE["put_registry"])(request("PUT", body=b"location: eastus"))
     if state == "deleting":
-        await _function_of(ROUTE["delete_registry"])(request("DELETE"))
+        await function_of(ROUTE["delete_registry"])(request("DELETE"))
     return str(made.headers["etag"])
 
 
@@ -77,7 +77,7 @@ async def test_conditional_matrix(app: App, headers: str, verb: str, state: str,
         conditions["content_type"] = "application/json"
     body = NAMED_BODY if verb == "POST" else BODY if verb in {"PUT", "PATCH"} else b""
 
-    answer = await _function_of(ROUTE[FUNCTIONS[verb]])(request(verb, body=body, **conditions))
+    answer = await function_of(ROUTE[FUNCTIONS[verb]])(request(verb, body=body, **conditions))
 
     assert answer.status_code == expected
     if expected >= 300:

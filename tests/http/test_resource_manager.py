@@ -8,7 +8,7 @@ from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Caller
 from registry_api.domain.resources import Failure
-from registry_api.http.resource_manager.addresses import VERSIONS
+from registry_api.http.resource_manager.contract import VERSIONS
 from registry_api.service.ports import BackendError
 from tests.http.resource_manager import GROUP, PROVIDER, SUBSCRIPTION, URL, VERSION, Door, open_door, recorded, region
 from tests.service.world import World
@@ -220,6 +220,8 @@ async def test_a_patch_changes_tags_alone(door: Door) -> None:
     assert (await patch(**ignored)).body["tags"] == {"b": "2", "c": "3"}
     disabled = await patch(properties={"publicNetworkAccess": "Disabled"})
     assert disabled.problem == (400, "UnknownField", "properties.publicNetworkAccess")
+    alone = await patch(properties={"managedResourceGroupTags": {"a": "b"}})
+    assert alone.problem == (400, "InvalidValue", "properties.managedResourceGroupTags")
     assert (await patch(tags={"": "x"})).problem[1] == "InvalidTag"
     assert (await door.ask("PATCH", f"{GROUP}/Demo2", {})).problem == (404, "RegistryNotFound", "name")
 
@@ -227,7 +229,12 @@ async def test_a_patch_changes_tags_alone(door: Door) -> None:
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
-        (f"{GROUP}/Demo1?x", (400, "UnknownParameter", "x")),
+        (f"{GROUP}/Demo1?x", (400, "MissingApiVersionParameter", "api-version")),
+        (f"{GROUP}/Demo1?x&Api-Version=2021-01-01", (400, "InvalidApiVersionParameter", "api-version")),
+        (f"{GROUP}/Demo1?x&{VERSION}", (400, "UnknownParameter", "x")),
+        (f"{GROUP}/Demo1?{VERSION}&API-VERSION=2024-04-01", (400, "InvalidParameter", "api-version")),
+        (f"{GROUP}?{VERSION}&$skip=AAAA", (400, "InvalidParameter", "$skip")),
+        (f"{GROUP}?{VERSION}&$top=1", (400, "UnknownParameter", "$top")),
         (f"{GROUP}/Demo1?", (400, "MissingApiVersionParameter", "api-version")),
         (f"{GROUP}/Demo1?api-version=", (400, "MissingApiVersionParameter", "api-version")),
         (f"{GROUP}/Demo1?api-version=2021-01-01", (400, "InvalidApiVersionParameter", "api-version")),
@@ -258,12 +265,13 @@ async def test_addresses_that_lead_nowhere(path: str, problem: tuple[int, str, s
 
 
 async def test_addresses_have_no_case(door: Door) -> None:
-    """Subscription, group, provider and name are found in any case, and shown as they were made."""
+    """Subscription, group, provider, name and query are understood in any case, and shown as they were made."""
     await door.put(location="eastus")
 
     for path in (f"{GROUP}/Demo1".lower(), f"{GROUP}/Demo1".upper()):
         assert (await door.ask("GET", f"{path}?{VERSION}")).body["id"] == f"/{GROUP}/Demo1"
     assert len((await door.ask("GET", LIST.lower())).body["value"]) == 1
+    assert (await door.ask("GET", f"{LIST}?API-Version=2024-04-01")).status == 200
     assert (await door.ask("GET", GROUP.replace("/ml/", "/other/"))).body == {"value": []}
 
 
@@ -280,7 +288,7 @@ async def test_lists_lead_from_page_to_page(door: Door) -> None:
         assert [each["name"] for each in first.body["value"] + second.body["value"]] == names
         assert "nextLink" not in second.body
     foreign = await door.ask("GET", first.body["nextLink"].replace("/ml/", "/other/"))
-    assert foreign.problem == (400, "InvalidParameter", "continuation")
+    assert foreign.problem == (400, "InvalidParameter", "$skip")
 
 
 async def test_an_operation_that_ends_badly_says_why(door: Door) -> None:

@@ -14,14 +14,15 @@ from registry_api.domain import regions
 from registry_api.domain.assignments import RoleBook
 from registry_api.domain.registry import RegistryKey
 from registry_api.domain.spec import MAX_REPLICATION_COUNT, MAX_TAGS
-from registry_api.http import rim
+from registry_api.http import health, rim
 from registry_api.http.documents import MAX_BYTES
+from registry_api.http.functions import function_of, no_such_route
 from registry_api.http.messages import Answer, Request
-from registry_api.http.rim import _function_of, no_such_route
 from registry_api.http.route import Route
 from registry_api.http.routes import ALL_ROUTES
 from registry_api.service.records import StorageUnavailable
-from registry_api.settings import Settings, SettingsError
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from registry_api.storage.memory import MemoryQueue
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
 from tests.service.actors import Away
@@ -37,13 +38,16 @@ PUBLIC = {
 }
 
 
-async def test_an_unforeseen_error_shows_nothing(app: App, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unforeseen_error_shows_nothing(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A bug is a 500 in our own format that reveals nothing, and its trace is in the log."""
 
     async def broken(_: Request, __: App) -> Answer:
         raise RuntimeError("secret")
 
-    response = await _function_of(Route("GET", "broken", broken, {}))(request())
+    monkeypatch.setattr(health, "broken", broken, raising=False)
+    response = await function_of(Route("GET", "broken", "health.broken", {}))(request())
 
     assert response.status_code == 500
     assert body_of(response)["error"]["code"] == "InternalError"
@@ -60,7 +64,7 @@ async def test_missing_settings_are_a_clear_log_and_a_plain_answer(
         return app_for({"REGISTRY_BACKEND": f"hunter{1 + 1}"})  # the trace shows this line
 
     monkeypatch.setattr(bootstrap, "app", fail)
-    response = await _function_of(ROUTE["get_registry"])(request())
+    response = await function_of(ROUTE["get_registry"])(request())
 
     assert response.status_code == 500
     assert "AzureWebJobsStorage" in caplog.text
@@ -74,7 +78,7 @@ async def test_storage_that_is_away_is_told(app: App, monkeypatch: pytest.Monkey
         raise StorageUnavailable("account key")
 
     monkeypatch.setattr(app.ports.store, "read", away)
-    response = await _function_of(ROUTE["get_registry"])(request())
+    response = await function_of(ROUTE["get_registry"])(request())
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert b"account key" not in response.get_body()
@@ -91,7 +95,7 @@ async def test_the_largest_registry_can_be_read_changed_and_sent_back(app: App) 
             for region in everywhere
         ],
     }
-    put = _function_of(ROUTE["put_registry"])
+    put = function_of(ROUTE["put_registry"])
     first = await put(request("PUT", body=json.dumps(document).encode(), content_type="application/json"))
     answer = body_of(first)
     accounts = [account for region in answer["status"]["regions"] for account in region["storage_accounts"]]
@@ -112,14 +116,14 @@ async def test_nobody_is_let_in_outside_of_development(monkeypatch: pytest.Monke
     for route in ALL_ROUTES:
         if route.name in PUBLIC:
             continue
-        response = await _function_of(route)(request(route.method, body=b"location: eastus"))
+        response = await function_of(route)(request(route.method, body=b"location: eastus"))
         assert (response.status_code, body_of(response)["error"]["code"]) == (401, "Unauthenticated")
     assert await app.ports.store.read(RegistryKey("tenant", "demo1")) is None
 
 
 async def test_request_ids_are_given_and_echoed(app: App) -> None:
     """Every answer has an id of its own; the caller's id comes back, unless it could break a header."""
-    handler = _function_of(ROUTE["get_registry"])
+    handler = function_of(ROUTE["get_registry"])
     echoed = await handler(request(x_ms_client_request_id="mine"))
     dropped = await handler(request(x_ms_client_request_id="mine\r\nx: y"))
 
@@ -131,7 +135,7 @@ async def test_request_ids_are_given_and_echoed(app: App) -> None:
 async def test_the_trace_goes_with_the_message(app: App) -> None:
     """The caller's trace context is kept with the operation and travels with its message."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    await _function_of(ROUTE["put_registry"])(request("PUT", body=b"location: eastus", traceparent=trace))
+    await function_of(ROUTE["put_registry"])(request("PUT", body=b"location: eastus", traceparent=trace))
 
     assert isinstance(app.ports.queue, MemoryQueue)
     (message,) = app.ports.queue.messages()
@@ -140,7 +144,7 @@ async def test_the_trace_goes_with_the_message(app: App) -> None:
 
 async def test_a_traceparent_that_is_none_is_dropped(app: App) -> None:
     """Text in the place of a trace context goes no further than the rim."""
-    await _function_of(ROUTE["put_registry"])(request("PUT", body=b"location: eastus", traceparent="x" * 50000))
+    await function_of(ROUTE["put_registry"])(request("PUT", body=b"location: eastus", traceparent="x" * 50000))
 
     assert isinstance(app.ports.queue, MemoryQueue)
     (message,) = app.ports.queue.messages()
@@ -151,7 +155,7 @@ async def test_a_traceparent_that_is_none_is_dropped(app: App) -> None:
 async def test_a_host_that_is_none_is_refused(app: App, host: str) -> None:
     """Links are made with the caller's Host, so it must be one."""
     odd = func.HttpRequest("GET", f"http://{host}/api/registries/a", headers={}, params={}, route_params={}, body=b"")
-    response = await _function_of(ROUTE["get_registry"])(odd)
+    response = await function_of(ROUTE["get_registry"])(odd)
 
     assert (response.status_code, body_of(response)["error"]["code"]) == (400, "InvalidHeader")
 
@@ -161,7 +165,7 @@ async def test_a_plan_is_refused_like_what_it_plans(app: App, monkeypatch: pytes
     for roles, status in ((StaticRoles(RoleBook()), 403), (Away(), 503)):
         changed = replace(app, ports=replace(app.ports, roles=roles))
         monkeypatch.setattr(bootstrap, "app", lambda changed=changed: changed)
-        response = await _function_of(ROUTE["plan_registry"])(request("POST", body=b"location: eastus"))
+        response = await function_of(ROUTE["plan_registry"])(request("POST", body=b"location: eastus"))
         assert response.status_code == status
         assert "line" not in body_of(response)["error"]
 
@@ -169,8 +173,8 @@ async def test_a_plan_is_refused_like_what_it_plans(app: App, monkeypatch: pytes
 async def test_the_key_of_the_host_stays_out_of_links(app: App) -> None:
     """A function key in the address is the host's, and is not repeated in the address of the next page."""
     for name in ("demo1", "demo2"):
-        await _function_of(ROUTE["put_registry"])(request("PUT", f"registries/{name}", b"location: eastus"))
-    response = await _function_of(ROUTE["list_registries"])(request("GET", "registries?top=1&code=secret"))
+        await function_of(ROUTE["put_registry"])(request("PUT", f"registries/{name}", b"location: eastus"))
+    response = await function_of(ROUTE["list_registries"])(request("GET", "registries?top=1&code=secret"))
 
     assert "secret" not in body_of(response)["next_link"]
     assert "top=1" in body_of(response)["next_link"]
@@ -180,7 +184,7 @@ async def test_the_key_of_the_host_stays_out_of_links(app: App) -> None:
 async def test_a_subscription_is_a_guid(app: App, subscription: str) -> None:
     """Azure calls subscriptions so, and the official clients could not address anything else."""
     path = f"registries/demo1?subscription_id={subscription}"
-    response = await _function_of(ROUTE["put_registry"])(request("PUT", path, b"location: eastus"))
+    response = await function_of(ROUTE["put_registry"])(request("PUT", path, b"location: eastus"))
 
     assert (response.status_code, body_of(response)["error"]["target"]) == (400, "subscription_id")
 
@@ -188,10 +192,10 @@ async def test_a_subscription_is_a_guid(app: App, subscription: str) -> None:
 async def test_a_continuation_is_for_a_scope_in_any_case(app: App) -> None:
     """Subscriptions and groups have no case, so the next page may be asked for in another one."""
     for name in ("demo1", "demo2"):
-        await _function_of(ROUTE["put_registry"])(request("PUT", f"registries/{name}", b"location: eastus"))
-    first = await _function_of(ROUTE["list_registries"])(request("GET", "registries?top=1&resource_group=registries"))
+        await function_of(ROUTE["put_registry"])(request("PUT", f"registries/{name}", b"location: eastus"))
+    first = await function_of(ROUTE["list_registries"])(request("GET", "registries?top=1&resource_group=registries"))
     link = body_of(first)["next_link"].replace("resource_group=registries", "resource_group=REGISTRIES")
-    second = await _function_of(ROUTE["list_registries"])(request("GET", link.partition("/api/")[2]))
+    second = await function_of(ROUTE["list_registries"])(request("GET", link.partition("/api/")[2]))
 
     assert [registry["name"] for registry in body_of(second)["value"]] == ["demo2"]
 
@@ -204,7 +208,7 @@ async def test_a_request_that_takes_too_long_is_answered(app: App, monkeypatch: 
 
     monkeypatch.setattr(app.ports.store, "read", hang)
     monkeypatch.setattr(rim, "_ANSWER_WITHIN", 0.01)
-    response = await _function_of(ROUTE["get_registry"])(request())
+    response = await function_of(ROUTE["get_registry"])(request())
 
     assert (response.status_code, body_of(response)["error"]["code"]) == (503, "StorageUnavailable")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry_api.domain.problems import Code
+from registry_api.http import bodies
 from registry_api.http.route import PREFIX
 from registry_api.http.routes import ALL_ROUTES, ROUTES, methods_of
 
@@ -42,7 +43,7 @@ def test_the_app_does_not_start_on_azure_without_identities(variable: str, envir
     indexed = _index(**{variable: "x", "AZURE_FUNCTIONS_ENVIRONMENT": environment})
 
     assert indexed.returncode == 1
-    assert indexed.stderr.splitlines()[-1].startswith("registry_api.settings.SettingsError: ")
+    assert indexed.stderr.splitlines()[-1].startswith("registry_api.startup.SettingsError: ")
     cause = "must not be Development" if environment == "Development" else "Nobody could sign in"
     assert cause in indexed.stderr
 
@@ -77,11 +78,21 @@ def test_every_route_is_a_function(indexed: dict[str, list[str]]) -> None:
         "cryptography",
         "jwt",
         "requests",
+        "pydantic",
     ],
 )
 def test_heavy_packages_wait_for_their_first_use(heavy: str, indexed: dict[str, list[str]]) -> None:
     """Indexing the app, which every cold start does, imports no storage SDK and no parser."""
     assert heavy not in indexed["modules"]
+
+
+def test_every_route_has_a_handler_and_its_models() -> None:
+    """What the table names is there: handlers are loaded at the first request, and must not fail then."""
+    for route in ALL_ROUTES:
+        assert route.load().__name__ == route.name
+        assert route.load_check().__name__ == "check_query"
+        models = [content for content in route.answers.values() if isinstance(content, str)]
+        assert all(issubclass(getattr(bodies, model), bodies.Body) for model in models)
 
 
 def test_no_two_routes_overlap() -> None:

@@ -10,8 +10,9 @@ from registry_api import bootstrap
 from registry_api.bootstrap import App
 from registry_api.domain.registry import RegistryKey
 from registry_api.http.documents import MAX_BYTES, MAX_DOCUMENTS
-from registry_api.http.rim import _function_of
-from registry_api.settings import Settings, SettingsError
+from registry_api.http.functions import function_of
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.store import RegistryStore
 from tests import senders
@@ -45,7 +46,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
 
 async def post(source: str, body: bytes, **headers: str) -> func.HttpResponse:
     """Send a delivery."""
-    handler = _function_of(ROUTE["receive_webhook"])
+    handler = function_of(ROUTE["receive_webhook"])
     headers = {"content_length": str(len(body)), **{name.replace("-", "_"): value for name, value in headers.items()}}
     return await handler(request("POST", f"webhooks/{source}", body, **headers))
 
@@ -127,7 +128,8 @@ async def test_events_of_github_carry_documents(app: App, payload: Any, expected
 
 async def test_problems_in_an_event_have_their_places_in_it(app: App) -> None:
     """What is wrong with an object is told at its place in the event."""
-    event = b'{"client_payload":\n {"registry": {"name": "One1",\n  "location": "eastsu"}}}'
+    event = b'{"repository": {"full_name": "contoso/Registries"}, "client_payload":\n'
+    event += b' {"registry": {"name": "One1",\n  "location": "eastsu"}}}'
     answer = await post("github", event, **senders.by_github(event))
 
     ((problem,),) = [item["problems"] for item in body_of(answer)["documents"]]
@@ -152,7 +154,8 @@ async def test_github_is_told_that_somebody_is_there(app: App) -> None:
     body = b'{"zen": "Design for failure.", "hook_id": 1}'
     assert await results("github", body, **senders.by_github(body, "ping")) == []
     assert await code_of("github", body, **senders.by_github(body, "push")) == (400, "InvalidHeader")
-    assert await code_of("github", body, **senders.by_github(body)) == (400, "WrongType")
+    bare = b'{"repository": {"full_name": "Contoso/registries"}}'
+    assert await code_of("github", bare, **senders.by_github(bare)) == (400, "WrongType")
     empty = senders.dispatch(other=1)
     assert await code_of("github", empty, **senders.by_github(empty)) == (400, "MissingField")
     broken = b"{"
@@ -256,6 +259,35 @@ async def test_no_row_and_no_message_has_a_secret(app: App) -> None:
         assert secret not in kept
 
 
+async def test_no_other_subscription_speaks_for_a_service_hook(app: App) -> None:
+    """With the right secret, an event whose subscription differs by anything is not proven, whatever else it says."""
+    secret = {"x-webhook-secret": senders.HOOK_SECRET, "content-type": JSON}
+    right = senders.HOOK_SUBSCRIPTION
+    others = [right[:place] + other + right[place + 1 :] for place in range(len(right)) for other in ("", "g")]
+    for other in (*others, f"{right} ", f"{{{right}}}", "", None, 7, [right], {right: right}):
+        event = senders.run_ended({"registry": OBJECT}, subscriptionId=other)
+        assert await code_of("azure-devops", event, **secret) == (401, "Unauthenticated")
+    assert await app.ports.store.read(RegistryKey(senders.TENANT, "one1")) is None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        senders.dispatch(repository="Contoso/other", registry=OBJECT),
+        senders.dispatch(repository="Contoso/registries2", registry=OBJECT),
+        senders.dispatch(repository="other/registries", registry=OBJECT),
+        json.dumps({"client_payload": {"registry": OBJECT}}).encode(),
+        json.dumps({"repository": senders.REPOSITORY, "client_payload": {"registry": OBJECT}}).encode(),
+        json.dumps({"repository": {"full_name": [senders.REPOSITORY]}}).encode(),
+        b"[]",
+    ],
+)
+async def test_only_its_own_repository_speaks_for_a_source_of_github(app: App, event: bytes) -> None:
+    """One secret signs for everybody who installs a GitHub App: what comes from another repository is not proven."""
+    assert await code_of("github", event, **senders.by_github(event)) == (401, "Unauthenticated")
+    assert await app.ports.store.read(RegistryKey(senders.TENANT, "one1")) is None
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -268,6 +300,9 @@ async def test_no_row_and_no_message_has_a_secret(app: App) -> None:
         json.dumps([senders.source("github")]),
         json.dumps([senders.source("azure-devops", "canary" * 9, hook_subscription=None)]),
         json.dumps([senders.source("github", "canary" * 9, hook_subscription=senders.HOOK_SUBSCRIPTION)]),
+        json.dumps([senders.source("github", "canary" * 9, repository=None)]),
+        json.dumps([senders.source("github", "canary" * 9, repository="canary")]),
+        json.dumps([senders.source("standard", "canary" * 9, repository=senders.REPOSITORY)]),
         json.dumps([senders.source("github", "canary" * 9, name="Upper")]),
         json.dumps([senders.source("github", "canary" * 9, canary=1)]),
         json.dumps([senders.source("gitlab", "canary" * 9)]),

@@ -9,7 +9,7 @@ import json
 import random
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from types import SimpleNamespace
@@ -25,11 +25,13 @@ from registry_api.access.roles import StaticRoles
 from registry_api.access.webhooks import Webhooks
 from registry_api.bootstrap import App
 from registry_api.domain.registry import RegistryKey
-from registry_api.http import continuations, rim
+from registry_api.domain.sources import WebhookSource
+from registry_api.http import continuations, functions, rim
 from registry_api.http.route import Route, Takes
 from registry_api.http.routes import ROUTES
 from registry_api.settings import Settings
 from registry_api.storage.store import RegistryStore
+from tests import senders
 from tests.courier import subscriber
 from tests.http.twins import ROUTE, SETTINGS
 from tests.service.world import CountingIds, World
@@ -40,6 +42,8 @@ SUBSCRIPTION = "abcdef11-2222-3333-4444-555555555555"
 OTHER_SUBSCRIPTION = "abcdef11-2222-3333-4444-666666666666"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/ml"
 KEYS = {"ours": (OURS, "Owner", "/"), "ours-reader": (OURS, "Reader", GROUP), "theirs": (THEIRS, "Owner", "/")}
+SECRETS = {"ours": (OURS, senders.SECRET), "theirs": (THEIRS, senders.OTHER_SECRET)}  # of webhooks
+DELIVERIES = [f"msg_{number}" for number in range(9)]  # of both
 NAMES = ("Demo1", "Demo2", "demo3", "Demo4")  # of both
 THEIR_NAMES = ("Bravo1", "Bravo2", "Bravo3", "Gone1", "Midway1")
 REGIONS = ("eastus", "westus", "northeurope")
@@ -82,9 +86,14 @@ class IdsByTenant(CountingIds):
 
 
 class Place:
-    """One app and everything behind it."""
+    """One app and everything behind it.
 
-    def __init__(self, store: type[RegistryStore] = RegistryStore) -> None:
+    Args:
+        store: How storage is used.
+        sources: Whose webhooks it takes.
+    """
+
+    def __init__(self, store: type[RegistryStore] = RegistryStore, sources: Sequence[str] = tuple(SECRETS)) -> None:
         keys = [
             {
                 "name": name,
@@ -105,9 +114,17 @@ class Place:
         self.world.store = store(self.world.rows)
         self.world.ids = IdsByTenant()
         self.world.subscribers = (subscriber("ours", OURS), subscriber("theirs", THEIRS))
-        self.app = App(
-            settings, self.world.ports, identity_for(settings, self.world.clock), Webhooks((), self.world.clock)
+        acts = {"object_id": OBJECT, "subscription_id": SUBSCRIPTION, "resource_group": "ml"}
+        webhooks = Webhooks(
+            [
+                WebhookSource(
+                    **senders.source("standard", SECRETS[name][1], name=name, tenant=SECRETS[name][0], **acts)
+                )
+                for name in sources
+            ],
+            self.world.clock,
         )
+        self.app = App(settings, self.world.ports, identity_for(settings, self.world.clock), webhooks)
         self.requests = count(1)
 
     async def ask(self, ask: Ask, key: str, patch: pytest.MonkeyPatch) -> Reply:
@@ -124,7 +141,7 @@ class Place:
             route_params={**ask.parameters},
             body=ask.body,
         )
-        serve = rim.no_such_route if ask.route is None else rim._function_of(ask.route)
+        serve = functions.no_such_route if ask.route is None else functions.function_of(ask.route)
         answer = await serve(request)
         return Reply(answer.status_code, dict(answer.headers), answer.mimetype, answer.get_body())
 
@@ -192,11 +209,13 @@ class Attacker:
     Args:
         dice: Decides.
         loot: What there is to use.
+        now: Tells the time, which deliveries have to be of.
     """
 
-    def __init__(self, dice: random.Random, loot: Loot) -> None:
+    def __init__(self, dice: random.Random, loot: Loot, now: Callable[[], datetime]) -> None:
         self._dice = dice
         self._loot = loot
+        self._now = now
 
     def ask(self) -> tuple[Ask, str]:
         """Return a request, and the key that it is sent with."""
@@ -207,6 +226,8 @@ class Attacker:
         if self._dice.random() < 0.1:
             return self._follow(self._dice.choice(self._loot.links)), key
         route = self._dice.choice(ROUTES if self._dice.random() < 0.1 else _PRIVATE)
+        if route.takes is Takes.DELIVERY and self._dice.random() < 0.9:
+            return self._deliver(route), key
         parameters = {
             name: value
             for name, value in (
@@ -233,6 +254,17 @@ class Attacker:
         (route,) = (route for route in ROUTES if route.method == "GET" and route.matches(path))
         name = path.split("/")[1] if "/" in path else ""
         return Ask(route, "GET", path, {"name": name}, tuple(parse_qsl(address.query)), {})
+
+    def _deliver(self, route: Route) -> Ask:
+        """Return a delivery of our source, or one in the name of the other's."""
+        documents = [self._body(ROUTE["put_registry"], None) for _ in range(self._dice.randrange(1, 3))]
+        named = [{"name": self._name(), **json.loads(document)} for document in documents if document[:1] == b"{"]
+        body = "\n---\n".join(map(json.dumps, named)).encode()
+        delivery = self._dice.choice((*DELIVERIES, f"msg_{self._dice.random()}".replace(".", "")))
+        source = self._dice.choice(("ours", "ours", "ours", "theirs", self._text()))
+        proof = senders.signed(body, delivery=delivery, timestamp=self._now().timestamp())
+        path = route.template.format(source=source)
+        return Ask(route, "POST", path, {"source": source}, (), {**proof, "content-type": "application/yaml"}, body)
 
     def _name(self) -> str:
         name = self._dice.choice((*NAMES, *NAMES, *THEIR_NAMES))
@@ -327,6 +359,15 @@ async def settle_in(place: Place, patch: pytest.MonkeyPatch, loot: Loot) -> None
         await place.world.settle()
     await do("delete_registry Gone1")
     await place.world.settle()
+    for number, delivery in enumerate(DELIVERIES[:4]):
+        body = f"name: {NAMES[number]}\nlocation: eastus\ntags: {{team: hooked}}\n".encode()
+        proof = senders.signed(
+            body, secret=SECRETS["theirs"][1], delivery=delivery, timestamp=place.world.clock.now().timestamp()
+        )
+        route, headers = ROUTE["receive_webhook"], {**proof, "content-type": "application/yaml"}
+        ask = Ask(route, "POST", "webhooks/theirs", {"source": "theirs"}, (), headers, body)
+        assert (await place.ask(ask, "theirs", patch)).status == 200
+        await place.world.settle()
     for name in (*NAMES, *THEIR_NAMES):
         if name != "Gone1":
             await do(f"get_registry {name}")
@@ -357,14 +398,14 @@ async def attack(
     Raises:
         AssertionError: If it is answered in another way, or anything of the other tenant is no longer as it was.
     """
-    together, alone, loot = Place(store), Place(store), Loot()
+    together, alone, loot = Place(store), Place(store, ["ours"]), Loot()
     await settle_in(together, patch, loot)
     assert len(loot.continuations) > 20
     seen_before = await snapshot(together, patch)
     for place in (together, alone):
         place.begin(together.world.clock.time)
     before, told = together.rows(theirs=True), len(together.world.letters.tried["theirs"])
-    attacker, answers = Attacker(random.Random(seed), loot), Counter[tuple[str, int]]()  # noqa: S311 - no secret
+    attacker, answers = Attacker(random.Random(seed), loot, together.world.clock.now), Counter[tuple[str, int]]()  # noqa: S311 - no secret
 
     for number in range(requests):
         ask, key = attacker.ask()

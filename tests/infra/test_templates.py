@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from registry_api.settings import NOTICES, QUEUE, TABLE, Settings
+from registry_api.settings import Settings
+from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from tests.azure.world import AzureWorld
 from tests.infra.templates import INFRA, files, resources, syntax_errors, template, texts
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from registry_api import bootstrap
-from registry_api.settings import Settings, SettingsError
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from tests.access.issuer import AUDIENCE, TENANT
 from tests.notification.receiver import SECRET
 

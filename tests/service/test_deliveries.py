@@ -4,107 +4,30 @@ DELIVERY_REPLAYS says how many replays a history has.
 """
 
 import asyncio
-import itertools
-import logging
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from registry_api.domain.events import EventType
-from registry_api.domain.filters import Filter
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.problems import Code, Refusal, refuse
-from registry_api.domain.registry import Caller, ProvisioningState, RegistryKey
+from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
-from registry_api.service import deliveries, registries
+from registry_api.service import registries
 from registry_api.service.accepting import Intent
-from registry_api.service.deliveries import KEEP_DELIVERIES, Delivered, Delivery, Result
-from registry_api.service.records import StorageUnavailable
-from registry_api.storage.memory import MemoryRows
-from registry_api.storage.store import RegistryStore
+from registry_api.service.deliveries import KEEP_DELIVERIES, Delivery
+from tests.service.sending import CI, accepted, change_as_ada, code_of, deliver, delivery, intent, one, told, verdicts
 from tests.service.world import ADA, SCOPE, World
-from tests.simulation.boundaries import guard
-from tests.simulation.faults import Fault, Plan
-from tests.simulation.processes import Died, process
 
 REPLAYS = int(os.environ.get("DELIVERY_REPLAYS", "500"))
-CI = Caller(tenant="tenant", id="c1", name="ci", kind="Webhook")
 ELSEWHERE = Scope(subscription_id="sub", resource_group="elsewhere")
 
 pytestmark = pytest.mark.timeout(1800 if REPLAYS > 500 else 120)
-
-
-def intent(caller: Caller = CI, scope: Scope = SCOPE) -> Intent:
-    """Return how a source that is bound to a scope asks."""
-    within = Filter(subscription_id=scope.subscription_id, resource_group=scope.resource_group)
-    return Intent(caller, scope, within)
-
-
-def one(name: str, *regions: str, **fields: Any) -> dict[str, Any]:
-    """Return a document."""
-    locations = [{"location": region} for region in regions]
-    return {"name": name, "location": regions[0], "replication_locations": locations, **fields}
-
-
-def delivery(*values: object, id: str = "d1", is_id_proven: bool = True, source: str = "ci") -> Delivery:  # noqa: A002 - its name
-    """Return a delivery of documents."""
-    return Delivery(
-        source=source,
-        id=id,
-        body=sha256(repr(values).encode()).hexdigest(),
-        is_id_proven=is_id_proven,
-        documents=[Delivered(examine(value), lambda refusal: refusal) for value in values],
-    )
-
-
-async def deliver(world: World, given: Delivery, by: Intent | None = None) -> list[Result]:
-    """Deliver."""
-    return await deliveries.deliver(given, by or intent(), ports=world.ports)
-
-
-async def code_of(call: Any) -> str:
-    """Return the code of the refusal that a call ends with."""
-    with pytest.raises(Refusal) as refusal:
-        await call
-    return refusal.value.problems[0].code.value
-
-
-def told(results: Sequence[Result]) -> list[tuple[Any, ...]]:
-    """Return what a sender is told."""
-    return [
-        (
-            result.verdict.value,
-            result.name,
-            result.registry and (result.registry.etag, result.registry.operation.id),
-            [(problem.code, problem.message, problem.path, problem.line) for problem in result.problems],
-        )
-        for result in results
-    ]
-
-
-def verdicts(results: Sequence[Result]) -> list[str]:
-    """Return what became of each document; of one that was refused, why."""
-    return [result.problems[0].code.value if result.problems else result.verdict.value for result in results]
-
-
-async def accepted(world: World, name: str, actor: str = "ci") -> int:
-    """Return how many requests of somebody were accepted for a registry."""
-    page = await world.store.list_events(RegistryKey.of("tenant", name), 100, None)
-    return sum(event.type is EventType.REQUEST_ACCEPTED and event.actor == actor for event in page.items)
-
-
-async def change_as_ada(world: World, name: str, **fields: Any) -> None:
-    """Let somebody else change a registry."""
-    draft = examine(one(name, "eastus", **fields))
-    await registries.put(draft, Intent(ADA, SCOPE), ports=world.ports)
 
 
 async def test_every_document_has_its_own_result() -> None:
@@ -179,6 +102,18 @@ async def test_a_refusal_is_kept_with_its_place() -> None:
 
     assert [(problem.line, problem.column) for problem in first[0].problems] == [(7, 3), (7, 3)]
     assert told(again) == told(first)
+
+
+async def test_a_refusal_with_more_problems_than_a_row_holds_is_kept() -> None:
+    """What fits is told, with how many more there are, the first time as every time."""
+    world, given = (
+        World(),
+        delivery(one("Demo1", "eastus") | {f"unknown {'x' * 200} {number}": 1 for number in range(7_900)}),
+    )
+    (first,) = await deliver(world, given)
+    assert first.problems[-1].message.endswith(" more problems, too many to be kept.")
+    assert len(first.problems) > 100
+    assert await deliver(world, given) == [first]
 
 
 async def test_an_id_belongs_to_its_body() -> None:
@@ -368,114 +303,3 @@ async def _accepted_ever(world: World, name: str) -> int:
         found += sum(operation.requested_by == "ci" for operation in page.items)
         if (continuation := page.continuation) is None:
             return found
-
-
-@pytest.fixture
-def _quiet() -> Iterator[None]:
-    """Let the service be silent about faults that are meant."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-CRASHING = delivery(
-    one("Demo1", "eastus"),
-    one("Demo2", "eastus"),
-    one("Bad1", "eastsu"),
-    one("Demo3", "eastus"),
-    one("Demo3", "eastus", "westus"),
-)
-
-
-async def _attempt(world: World, plan: Plan) -> list[Result] | None:
-    """Deliver with faults; None if there is no answer."""
-    plan.is_armed = True
-    try:
-        with process("delivery"):
-            return await deliver(world, CRASHING)
-    except (Died, StorageUnavailable):
-        return None
-    finally:
-        plan.is_armed = False
-
-
-class _Nobody:
-    """What goes on meanwhile: nothing, for no call of a request happens later."""
-
-    def postpone(self, perform: Any) -> None:
-        """Refuse to."""
-        raise AssertionError(perform)
-
-    async def pause(self) -> None:
-        """Refuse to."""
-        raise AssertionError
-
-
-_FAULTS = (Fault.BEFORE, Fault.AFTER, Fault.LOST, Fault.REFUSED)
-
-
-class _Breaking:
-    """A world whose storage and queue fail by a plan, which may be another one for every attempt."""
-
-    def __init__(self) -> None:
-        self.plan = Plan({}, _Nobody())
-        self.world = World(store=RegistryStore(guard(MemoryRows(), "rows", self._hook)))
-        self.world.queue = guard(self.world.queue, "queue", self._hook)
-
-    async def _hook(self, call: Any, perform: Any) -> Any:
-        return await self.plan(call, perform)
-
-    async def deliver(self, faults: dict[int, Fault]) -> list[Result] | None:
-        """Deliver with faults; None if there is no answer."""
-        self.plan = Plan(faults, _Nobody())
-        return await _attempt(self.world, self.plan)
-
-
-async def _run(*plans: dict[int, Fault], is_meddled_with: bool) -> None:
-    """Deliver with faults until it is answered, and check that every document had one effect and its one answer."""
-    breaking = _Breaking()
-    world = breaking.world
-    await change_as_ada(world, "Demo2")  # so that one document changes nothing
-    answers = []
-    for plan in (*plans, {}, {}):
-        if (answer := await breaking.deliver(plan)) is not None:
-            answers.append(told(answer))
-        if is_meddled_with:
-            await change_as_ada(world, "Demo1", description="of Ada")
-            await change_as_ada(world, "Demo2", description="of Ada")
-    assert all(answer == answers[0] for answer in answers)
-    effects = [await accepted(world, name) for name in ("Demo1", "Demo2", "Demo3", "Bad1")]
-    by_verdict = [
-        sum(verdict in {"Created", "Updated"} and name == wanted for verdict, name, *_ in answers[0])
-        for wanted in ("Demo1", "Demo2", "Demo3", "Bad1")
-    ]
-    assert effects == by_verdict
-    await world.settle()
-    assert (await world.read()).state is ProvisioningState.SUCCEEDED
-
-
-async def _boundaries() -> int:
-    breaking = _Breaking()
-    await change_as_ada(breaking.world, "Demo2")
-    await breaking.deliver({})
-    return len(breaking.plan.calls)
-
-
-@pytest.mark.parametrize("is_meddled_with", [False, True])
-@pytest.mark.usefixtures("_quiet")
-async def test_every_crash_point_of_a_delivery_is_survived(*, is_meddled_with: bool) -> None:
-    """Wherever a delivery breaks off, the one that comes again goes on, and nothing is done or told twice."""
-    boundaries = await _boundaries()
-    assert boundaries > 20
-    for place, fault in itertools.product(range(1, boundaries + 1), _FAULTS):
-        await _run({place: fault}, is_meddled_with=is_meddled_with)
-
-
-@pytest.mark.usefixtures("_quiet")
-async def test_pairs_of_crash_points_of_a_delivery_are_survived() -> None:
-    """Neither does a delivery that breaks off twice, wherever, while others change what it is about."""
-    boundaries = await _boundaries()
-    rand = random.Random(2)  # noqa: S311 - a seed makes it the same again
-    pairs = list(itertools.product(range(1, boundaries + 1), repeat=2))
-    for first, second in rand.sample(pairs, 150):
-        await _run({first: rand.choice(_FAULTS)}, {second: rand.choice(_FAULTS)}, is_meddled_with=True)

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.domain.registry import RegistryKey
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import history, planning, registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message
-from registry_api.service.records import Page
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 
@@ -295,67 +293,6 @@ async def test_only_allowed_regions_may_be_added() -> None:
     with pytest.raises(Refusal, match="allowed are eastus, eastus2") as caught:
         await put("eastus", "japaneast")
     assert caught.value.problems[0].target == "replication_locations[1].location"
-
-
-async def test_filters_find_what_matches() -> None:
-    """A filtered list has exactly what matches, page by page, and no page costs more than a few storage calls."""
-    world = World()
-    for number in range(20):
-        await world.put(REGIONS[number % 2], name=f"R{number:02}", tags={"n": str(number % 5)})
-    wanted = Filter(location="eastus", tag="n:2")
-
-    found: list[Registry] = []
-    continuation, pages = None, 0
-    while pages == 0 or continuation is not None:
-        page = await registries.list_page(wanted, 2, continuation, ASKING, ports=world.ports)
-        assert len(page.items) <= 2
-        found += page.items
-        continuation, pages = page.continuation, pages + 1
-
-    assert [registry.spec.name for registry in found] == ["R02", "R12"]
-
-
-async def test_a_page_costs_the_same_in_a_large_tenant() -> None:
-    """However many registries there are and however few match, a page makes at most four storage calls."""
-    world = World()
-    for number in range(40):
-        await world.put("eastus", name=f"R{number:02}")
-    calls = 0
-    original = world.store.list
-
-    async def counted(tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
-        nonlocal calls
-        calls += 1
-        return await original(tenant, limit, continuation)
-
-    world.store.list = counted  # type: ignore[method-assign]
-    rare = await registries.list_page(Filter(location="westus"), 5, None, ASKING, ports=world.ports)
-    rare_calls, calls = calls, 0
-    full = await registries.list_page(Filter(), 5, None, ASKING, ports=world.ports)
-
-    assert (len(rare.items), rare.continuation is not None, rare_calls) == (0, True, 4)
-    assert (len(full.items), calls) == (5, 1)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "matches"),
-    [
-        (Filter(), True),
-        (Filter(location="eastus", tag="a:1", subscription_id="SUB", resource_group="Group"), True),
-        (Filter(location="westus"), False),
-        (Filter(tag="a:2"), False),
-        (Filter(tag="b:1"), False),
-        (Filter(subscription_id="other"), False),
-        (Filter(location="eastus", resource_group="other"), False),
-        (Filter(state=ProvisioningState.ACCEPTED), True),
-        (Filter(state=ProvisioningState.FAILED), False),
-    ],
-)
-async def test_every_part_of_a_filter_must_match(wanted: Filter, matches: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """A registry is listed only if all of the filter is true of it; scopes are compared without case."""
-    registry = (await World().put("eastus", tags={"a": "1"})).registry
-
-    assert wanted.matches(registry) == matches
 
 
 regions_of = st.lists(st.sampled_from(REGIONS), min_size=1, max_size=4, unique=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.simulation.processes import Died, origin, process, running
 from tests.simulation.weather import REGIONS, Weather
 from tests.simulation.world import World
 
-SCOPES = (SCOPE, SCOPE.model_copy(update={"resource_group": "another"}))
+SCOPES = (SCOPE, replace(SCOPE, resource_group="another"))
 _PATIENCE = 3  # times that a client asks again without an answer
 _PAGE = 3
 

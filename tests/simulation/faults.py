@@ -62,6 +62,7 @@ async def suffer(fault: Fault | None, call: Call, perform: Perform, outside: Out
     process = running()
     await process.awake()
     process.check()
+    process.has_suffered |= fault is not None
     if fault is Fault.BEFORE:
         process.die()
     if fault in _HAPPENING_LATER:

@@ -89,7 +89,9 @@ class Model:
         if answer.code is not None:
             told += _of_refusal(request, answer.code, versions, entries, mine)
             told += _of_absence(request, answer.code, stored, operations)
-        elif not answer.is_missing:
+        elif answer.is_missing:
+            told += [] if process.has_suffered else ["it is not answered, although nothing has failed"]
+        else:
             told += _of_value(request, answer.value, versions, mine, operations)
         if request.idempotency_key is not None:
             told += self._of_idempotency(request, answer, mine)
@@ -231,12 +233,17 @@ def _of_refusal(
         yield f"it was refused for {code} and has changed something"
     there = [version for version in versions if version is not None]
     match code:
-        case Code.REGISTRY_NOT_FOUND | Code.OPERATION_NOT_FOUND | Code.REGISTRY_NAME_TAKEN:
-            is_true = True  # if nothing is there, or what is there is elsewhere: see _of_absence
-        case Code.REGISTRY_ALREADY_EXISTS | Code.PRIMARY_LOCATION_IMMUTABLE:
-            is_true = bool(there)
+        case Code.REGISTRY_NOT_FOUND:
+            is_true = request.kind in {"patch", "reconcile", "read"}  # if it is not there: see _of_absence
+        case Code.OPERATION_NOT_FOUND:
+            is_true = request.kind == "cancel"  # the same
+        case Code.REGISTRY_NAME_TAKEN:
+            is_true = request.kind in {"put", "create"}  # if it is elsewhere: see _of_absence
+        case Code.REGISTRY_ALREADY_EXISTS:
+            is_true = request.kind == "create" and bool(there)
         case Code.REGISTRY_BEING_DELETED:
-            is_true = any(version.state is ProvisioningState.DELETING for version in there)
+            is_changing = request.kind in {"put", "create", "patch"}
+            is_true = is_changing and any(version.state is ProvisioningState.DELETING for version in there)
         case Code.PRECONDITION_FAILED:
             is_true = (request.if_absent and bool(there)) or (
                 request.if_match is not None

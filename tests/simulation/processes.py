@@ -24,6 +24,7 @@ class Process:
     name: str
     caller: Caller | None = None
     cancels: set[str] = field(default_factory=set)
+    has_suffered: bool = False  # a fault of some call
     is_alive: bool = True
     is_awake: bool = True
 

@@ -96,7 +96,7 @@ def _pieces(entry: Entry, code: str | None) -> Iterator[str]:
             yield f"'{after.operation.id}'"
         case Code.OPERATION_TIMED_OUT if before is not None:
             yield f"did not end within {DEADLINE}"
-            yield _last_problem(before) or "No problem was reported."
+            yield _last_problem(before) or _silence(before)
         case Code.OPERATION_POISONED if before is not None:
             yield "The work failed too often"
             yield before.visit.broken_by or "The log has the cause."
@@ -106,6 +106,12 @@ def _last_problem(registry: Registry) -> str | None:
     if registry.visit.broken_by:
         return registry.visit.broken_by
     return next((resource.failure.message for resource in registry.resources if resource.failure), None)
+
+
+def _silence(registry: Registry) -> str:
+    """Return what is said of an operation that nothing was in the way of: whether a worker ever came."""
+    has_begun = registry.leased_for == registry.serial
+    return "No problem was reported." if has_begun else "No worker has begun with it"
 
 
 def _is_same(entry: Entry) -> bool:

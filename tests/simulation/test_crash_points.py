@@ -29,7 +29,7 @@ from tests.simulation.world import BACKEND, COURIER, NOTICES, POISON, QUEUE, ROL
 
 ALL = os.environ.get("SIMULATION_PAIRS") == "all"
 SEED = int(os.environ.get("SIMULATION_SEED", "1"))
-FIRSTS = 12
+FIRSTS = 4
 MOST_TOLD = 10
 
 pytestmark = pytest.mark.timeout(24 * 3600 if ALL else 120)

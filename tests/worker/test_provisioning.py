@@ -11,7 +11,7 @@ from registry_api.domain.problems import Code
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.records import Quarantined
 from registry_api.storage.store import RegistryStore
-from registry_api.worker import provisioning
+from registry_api.worker import functions
 from tests.service.world import World
 
 
@@ -46,7 +46,7 @@ async def test_a_message_brings_a_visit(world: World) -> None:
     """The registry that it names is made."""
     await world.put("eastus")
     world.clock.advance(1)
-    await run(provisioning.provision, queued(world))
+    await run(functions.provision, queued(world))
 
     assert (await world.read()).state == "Succeeded"
 
@@ -55,7 +55,7 @@ async def test_a_message_that_failed_too_often_ends_the_operation(world: World) 
     """The function of the poison queue gives up, and touches nothing in the cloud."""
     await world.put("eastus")
     world.clock.advance(1)
-    await run(provisioning.provision_poison, queued(world))
+    await run(functions.provision_poison, queued(world))
 
     error = (await world.read()).operation.error
     assert (error and error.code, world.backend.calls) == (Code.OPERATION_POISONED, [])
@@ -66,7 +66,7 @@ async def test_a_tick_of_the_timer_is_one_of_the_resync(world: World) -> None:
     await world.put("eastus")
     world.queue = MemoryQueue(world.clock)
     world.clock.advance(60)
-    await run(provisioning.resync_timer, SimpleNamespace())
+    await run(functions.resync, SimpleNamespace())
 
     assert len(world.queue.messages()) == 1
 
@@ -74,7 +74,7 @@ async def test_a_tick_of_the_timer_is_one_of_the_resync(world: World) -> None:
 NAIVE = b'{"tenant":"t","name":"n","visit":"v","serial":1,"announced_at":"2026-01-01T00:00:00"}'
 
 
-@pytest.mark.parametrize("function", [provisioning.provision, provisioning.provision_poison], ids=["work", "poison"])
+@pytest.mark.parametrize("function", [functions.provision, functions.provision_poison], ids=["work", "poison"])
 @pytest.mark.parametrize(
     "body",
     [b"", b"eyJ0ZW5hbnQiOiJ0In0=", b"\xff\x00", b"[]", b'{"tenant":"t"}', NAIVE],

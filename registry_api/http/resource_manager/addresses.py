@@ -1,57 +1,45 @@
 """What the address of a request says: which api-version, and which part of the tenant; and addresses in answers."""
 
+import dataclasses
 import urllib.parse
+from collections import Counter
+from collections.abc import Sequence
 
 from registry_api.bootstrap import App
 from registry_api.domain.filters import Filter
 from registry_api.domain.problems import Code, quote, refuse
 from registry_api.domain.scope import RESOURCE_GROUP_RULE, Scope, is_resource_group, is_subscription_id
-from registry_api.http import parameters
-from registry_api.http.messages import Parameter, Request
+from registry_api.http import arguments
+from registry_api.http.messages import Request
+from registry_api.http.parameters import Parameter
+from registry_api.http.resource_manager.contract import API_VERSION, PROVIDER, VERSIONS
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
 
-PROVIDER = "providers/Microsoft.MachineLearningServices"
 
-# Azure/bicep-types-az, generated/machinelearningservices: every version that has registries.
-VERSIONS = (
-    "2022-10-01-preview",
-    "2022-12-01-preview",
-    "2023-02-01-preview",
-    "2023-04-01-preview",
-    "2023-04-01",
-    "2023-06-01-preview",
-    "2023-08-01-preview",
-    "2023-10-01",
-    "2024-01-01-preview",
-    "2024-04-01-preview",
-    "2024-04-01",
-    "2024-07-01-preview",
-    "2024-10-01-preview",
-    "2024-10-01",
-    "2025-01-01-preview",
-    "2025-04-01-preview",
-    "2025-04-01",
-    "2025-06-01",
-    "2025-07-01-preview",
-    "2025-09-01",
-    "2025-10-01-preview",
-    "2025-12-01",
-    "2026-01-15-preview",
-    "2026-03-01",
-    "2026-03-15-preview",
-    "2026-05-01",
-    "2026-05-15-preview",
-)
-API_VERSION = Parameter("api-version", "Which version of the contract.", {"type": "string", "enum": [*VERSIONS]})
-
-
-def version_of(request: Request) -> str:
-    """Return the api-version that a request asks for; all of them are answered alike.
+def check_query(request: Request, known: Sequence[Parameter]) -> Request:
+    """Return a request whose parameters are called as they are known; it may write them in any case.
 
     Raises:
-        Refusal: If there is none, or it is not served.
+        Refusal: If its api-version is missing or not served, or, which is told only then, others are not taken.
     """
+    names = {parameter.name.lower(): parameter.name for parameter in known}
+    written = Counter(names.get(name.lower(), name) for name in request.query)
+    request = dataclasses.replace(
+        request,
+        query={names.get(name.lower(), name): value for name, value in request.query.items()},
+        repeated={
+            *(names.get(name.lower(), name) for name in request.repeated),
+            *(name for name, times in written.items() if times > 1),
+        },
+    )
+    if API_VERSION in known:
+        _check_version(request)
+    return arguments.check_query(request, known)
+
+
+def _check_version(request: Request) -> None:
+    """Accept every api-version that has registries; all of them are answered alike."""
     version = request.query.get(API_VERSION.name)
     if not version:
         raise refuse(
@@ -65,7 +53,6 @@ def version_of(request: Request) -> str:
             f"The api-version {quote(version)} is not served; served are {', '.join(VERSIONS)}.",
             API_VERSION.name,
         )
-    return version
 
 
 def inquiry_of(request: Request, app: App) -> Inquiry:
@@ -74,7 +61,6 @@ def inquiry_of(request: Request, app: App) -> Inquiry:
     Raises:
         Refusal: If the address cannot be one of a registry.
     """
-    version_of(request)
     subscription, group = request.path["subscription"], request.path.get("group")
     if not is_subscription_id(subscription):
         raise refuse(
@@ -103,9 +89,9 @@ def intent_of(request: Request, app: App) -> Intent:
         inquiry.caller,
         inquiry.scope,
         inquiry.within,
-        conditions=parameters.conditions_of(request),
-        origin=parameters.origin_of(request),
-        traceparent=parameters.traceparent_of(request),
+        conditions=arguments.conditions_of(request),
+        origin=arguments.origin_of(request),
+        traceparent=arguments.traceparent_of(request),
     )
 
 

@@ -16,6 +16,7 @@ from registry_api.domain.spec import ContainerRegistryConfig
 T = TypeVar("T", dict[str, Any], list[Any])
 
 _REGIONS = ("properties", "regionDetails")
+_GROUP_TAGS = "managedResourceGroupTags"
 _ACCOUNT = "systemCreatedStorageAccount"
 _OPTIONS = {"storage_account_type": "storageAccountType", "storage_account_hns": "storageAccountHnsEnabled"}
 _PUT_ONLY = ("regionDetails", "publicNetworkAccess", "intellectualPropertyPublisher", "description")
@@ -97,6 +98,7 @@ def read_resource(body: object) -> Translation:
     if isinstance(translation.document.get("tags"), dict):
         translation.document["tags"] = {key: value for key, value in whole["tags"].items() if value is not None}
     properties = translation.mapping(whole.get("properties"), ("properties",))
+    _check_group_tags(translation, whole.get("tags"), properties.get(_GROUP_TAGS))
     for name, path in {
         "publicNetworkAccess": ("public_network_access",),
         "intellectualPropertyPublisher": ("intellectual_property", "publisher"),
@@ -140,6 +142,7 @@ def read_patch(body: object) -> dict[str, Any]:
     whole = _whole(body)
     translation = Translation()
     properties = translation.mapping(whole.get("properties"), ("properties",))
+    _check_group_tags(translation, whole.get("tags"), properties.get(_GROUP_TAGS))
     translation.problems += (
         Problem(
             Code.UNKNOWN_FIELD,
@@ -153,6 +156,16 @@ def read_patch(body: object) -> dict[str, Any]:
         raise Refusal(*translation.problems)
     # What it may repeat and not change is judged as the registry door judges it.
     return {field: whole[field] for field in ("tags", "location", "name") if whole.get(field) is not None}
+
+
+def _check_group_tags(translation: Translation, tags: Any, given: Any) -> None:
+    """Refuse tags of the managed group alone, which would be lost; beside tags they are the client's copy of them."""
+    if given and tags is None:
+        place = ("properties", _GROUP_TAGS)
+        message = (
+            f"'{write_path(place)}' are the registry's tags, which are a field of their own; write them as 'tags'."
+        )
+        translation.problems.append(Problem(Code.INVALID_VALUE, message, place))
 
 
 def _whole(body: object) -> dict[str, Any]:

@@ -11,9 +11,15 @@ from registry_api.http.continuations import next_link, open_continuation, resumi
 from registry_api.http.messages import Answer, Request
 from registry_api.http.parameters import DEFAULT_PAGE
 from registry_api.http.registries import RETRY_AFTER_SECONDS
-from registry_api.http.resource_manager.addresses import inquiry_of, intent_of, list_path, status_address, status_path
+from registry_api.http.resource_manager.addresses import (
+    inquiry_of,
+    intent_of,
+    list_path,
+    status_address,
+    status_path,
+)
 from registry_api.http.resource_manager.bodies import RegistryList
-from registry_api.http.resource_manager.operations import ASYNC, LOCATION
+from registry_api.http.resource_manager.contract import ASYNC, LOCATION, SKIP
 from registry_api.http.resource_manager.reading import read_patch, read_regions, read_resource
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.service import amending, registries
@@ -25,13 +31,15 @@ async def list_registry_resources(request: Request, app: App) -> Answer:
     """Read the registries of a subscription or of a resource group, page by page."""
     inquiry = inquiry_of(request, app)
     listed = f"registry resources {inquiry.within}"
-    continuation = open_continuation(request, app, listed)
-    with resuming(continuation):
+    continuation = open_continuation(request, app, listed, SKIP)
+    with resuming(continuation, SKIP):
         page = await registries.list_page(inquiry.within, DEFAULT_PAGE, continuation, inquiry, ports=app.ports)
     value = [registry_resource(registry, request.base_url) for registry in page.items]
     return Answer(
         HTTPStatus.OK,
-        RegistryList(value=value, **next_link(page.continuation, request, app, listed, list_path(inquiry.within))),
+        RegistryList(
+            value=value, **next_link(page.continuation, request, app, listed, list_path(inquiry.within), parameter=SKIP)
+        ),
     )
 
 

@@ -1,0 +1,76 @@
+"""What a request costs this process beyond the storage calls that it makes: `python -m benchmarks.own CONNECTION ...`.
+
+The calls are recorded while the app makes them, and then made bare, through the same client, in turn with requests.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from benchmarks import app
+from benchmarks.process import ask
+from benchmarks.sampling import cpu_of
+from benchmarks.table import Goal, Line, milliseconds
+
+_PAGE = 100
+
+
+def measure(connection_string: str, blocks: int) -> list[Line]:
+    """Measure in a process of its own."""
+    found = ask("benchmarks.own", connection_string, str(blocks))
+    lines = []
+    for what, limit in (("GET", 0.3), ("PUT (JSON)", 0.6)):
+        ours, bare = found[what]
+        own = (ours - bare) * 1000
+        lines.append(
+            Line(f"own CPU of a {what}", f"calls {milliseconds(bare)}", milliseconds(ours), own, Goal(limit, "ms"))
+        )
+    ours, bare = found["page"]
+    lines.append(
+        Line("CPU of a page of 100", f"calls {milliseconds(bare)}", milliseconds(ours), ours / bare, Goal(1.2))
+    )
+    return lines
+
+
+async def _measure(connection_string: str, blocks: int) -> dict[str, list[float]]:
+    app.install(connection_string)
+    functions = app.functions()
+    known = f"own-{uuid4().hex[:8]}"
+
+    async def put(name: str) -> None:
+        app.expect(201, await functions["put_registry"](app.request("PUT", f"registries/{name}", app.DOCUMENT)))
+
+    async def get() -> None:
+        app.expect(200, await functions["get_registry"](app.request("GET", f"registries/{known}")))
+
+    async def new() -> None:
+        await put(f"own-{uuid4().hex[:20]}")
+
+    async def page() -> None:
+        app.expect(200, await functions["list_registries"](app.request("GET", "registries", query=f"?top={_PAGE}")))
+
+    await put(known)
+    for _ in range(_PAGE):
+        await new()
+    bare_get, bare_put, bare_page = [await _recorded(request) for request in (get, new, page)]
+
+    async def put_bare() -> None:
+        await app.replay(bare_put, f"own:{uuid4().hex}")
+
+    return {
+        "GET": await cpu_of([get, lambda: app.replay(bare_get)], blocks, 50),
+        "PUT (JSON)": await cpu_of([new, put_bare], blocks, 15),
+        "page": await cpu_of([page, lambda: app.replay(bare_page)], blocks, 5),
+    }
+
+
+async def _recorded(request: Callable[[], Awaitable[None]]) -> list[app.StorageCall]:
+    recorder = app.Recorder.install()
+    await request()
+    return [*recorder.uninstall()]
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(_measure(sys.argv[1], int(sys.argv[2])))))

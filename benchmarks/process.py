@@ -1,0 +1,29 @@
+"""Measurements that need a process of their own, and what they tell."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from devstack.child import ROOT
+
+_WITHIN = 900.0
+
+
+def ask(module: str, *arguments: str) -> Any:
+    """Run a module of this project, and return what it tells as JSON in its last line.
+
+    Raises:
+        RuntimeError: If it fails; the message has its last words.
+    """
+    answer = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=_WITHIN,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise RuntimeError(f"{module} failed:\n{answer.stderr[-2000:]}")
+    return json.loads(answer.stdout.splitlines()[-1])

@@ -1,0 +1,37 @@
+"""How things are measured: in turn, so that a change in the machine's speed meets them alike, and by their medians."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from statistics import median
+from time import process_time
+
+Call = Callable[[], Awaitable[object]]
+
+
+async def cpu_of(calls: Sequence[Call], blocks: int, repetitions: int) -> list[float]:
+    """Return what each call costs this process, in seconds of CPU: the median over blocks, which are taken in turn.
+
+    Args:
+        calls: What to measure; a block of each is made before, and does not count.
+        blocks: How many blocks of each call count.
+        repetitions: How many calls a block has.
+    """
+    seconds: list[list[float]] = [[] for _ in calls]
+    for number in range(blocks + 1):
+        for call, found in zip(calls, seconds, strict=True):
+            began = process_time()
+            for _ in range(repetitions):
+                await call()
+            if number:
+                found.append((process_time() - began) / repetitions)
+    return [median(found) for found in seconds]
+
+
+def in_turn(takes: Sequence[Callable[[], float]], rounds: int) -> list[float]:
+    """Return the median of each figure, taken in turn; a round is made before, and does not count."""
+    found: list[list[float]] = [[] for _ in takes]
+    for number in range(rounds + 1):
+        for take, figures in zip(takes, found, strict=True):
+            figure = take()
+            if number:
+                figures.append(figure)
+    return [median(figures) for figures in found]

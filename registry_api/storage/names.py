@@ -1,0 +1,5 @@
+"""What the app's own table and queues are called."""
+
+TABLE = "registries"
+QUEUE = "provisioning"
+NOTICES = "notifications"
