@@ -89,10 +89,8 @@ class MachineLearningBackend:
         """Return the registry as Azure Machine Learning shows it.
 
         Raises:
-            BackendError: If it is somebody else's.
+            BackendError: If it is somebody else's, or was made by another backend.
         """
-        if registry.placement is None or not registry.placement.delegated:
-            raise _refused("The registry was made by another backend; REGISTRY_BACKEND is azureml now.")
         found = await self._manager.get(_id(registry), VERSION, _about(registry))
         if found is not None and not _has(found, tags_of(registry)):
             message = f"{_about(registry)} is there already and does not belong to this registry. It is left alone."
@@ -107,8 +105,15 @@ class MachineLearningBackend:
 
 
 def _id(registry: Registry) -> str:
-    assert registry.placement is not None  # noqa: S101 - checked by whoever looks for it
-    group = f"/subscriptions/{registry.placement.subscription_id}/resourceGroups/{registry.placement.resource_group}"
+    """Return the registry's id in Azure Machine Learning.
+
+    Raises:
+        BackendError: If it was made by another backend.
+    """
+    placement = registry.placement
+    if placement is None or not placement.delegated:
+        raise _refused("The registry was made by another backend; REGISTRY_BACKEND is azureml now.")
+    group = f"/subscriptions/{placement.subscription_id}/resourceGroups/{placement.resource_group}"
     return f"{group}/providers/Microsoft.MachineLearningServices/registries/{registry.spec.name}"
 
 

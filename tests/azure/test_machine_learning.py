@@ -14,7 +14,8 @@ from registry_api.http.render import registry_body
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.provisioning.azureml import MachineLearningBackend
 from registry_api.service.ports import BackendError
-from registry_api.settings import Settings, SettingsError
+from registry_api.settings import Settings
+from registry_api.startup import SettingsError
 from tests.azure.world import SUBSCRIPTION, AzureWorld
 
 DELEGATED = Placement(subscription_id=SUBSCRIPTION, resource_group="shared", delegated=True)
@@ -118,6 +119,7 @@ async def test_what_is_not_ours_is_left_alone(learning: LearningWorld) -> None:
     assert registry.state is ProvisioningState.FAILED
     assert registry.operation.error is not None
     assert "does not belong to this registry" in registry.operation.error.message
+    assert {resource.name for resource in registry.resources} == {"Demo1", ""}  # nothing is named in Azure's place
     await learning.delete()
     await learning.settle()
     assert learning.requests("PUT", "POST", "DELETE") == []
