@@ -1,8 +1,9 @@
 """The Azure Machine Learning backend: registries are handed over, whole, to Microsoft.MachineLearningServices.
 
 Experimental, and never run on Azure. A registry there is one document. It alone is made, mended and removed; storage
-accounts, container registry and replicas are parts of it, seen in what a GET says. It has no provisioning state, so it
-is left alone for a while after every request, and then looked at again; a request that is sent again changes nothing.
+accounts, container registry and replicas are parts of it, seen in what a GET says. It has no provisioning state, so
+after every request it is left alone until that has come true, or for a while, and then asked again; a request that is
+sent again changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,8 +57,9 @@ class MachineLearningBackend:
         if resource.kind is not Kind.ML_REGISTRY:
             return _ABSENT if found is None else _part(resource, found)
         seen = _whole(registry, found)
-        is_reached = seen.presence is (Presence.ABSENT if registry.deleting else Presence.READY)
-        if not is_reached and (rest := self._rest(_id(registry))) is not None:
+        if seen.presence is (Presence.ABSENT if registry.deleting else Presence.READY):
+            self._asked_at.pop(_id(registry), None)  # what was asked for has come true
+        elif (rest := self._rest(_id(registry))) is not None:
             return Observation(Presence.CHANGING, seen.details, rest=rest)
         return seen
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from devstack.azurite import Azurite
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.problems import Refusal
@@ -17,6 +18,7 @@ from registry_api.service.ports import BackendError
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from tests.azure.world import SUBSCRIPTION, AzureWorld
+from tests.live import RunningApp, follow
 
 DELEGATED = Placement(subscription_id=SUBSCRIPTION, resource_group="shared", delegated=True)
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shared"
@@ -173,6 +175,25 @@ async def test_registries_of_another_backend_are_left_alone(learning: LearningWo
     other = registry.model_copy(update={"placement": Placement(subscription_id=SUBSCRIPTION, resource_group="shared")})
     with pytest.raises(BackendError, match="another backend"):
         await learning.worker.observe(other, registry.resources[0])
+
+
+def test_the_whole_app_hands_registries_over(azurite: Azurite, azure: RunningResourceManager, name: str) -> None:
+    """The app under the host has one registry made there and removed, and nothing else; the group stays."""
+    settings = azure.delegated_environment()
+    before = azure.control("GET", "things")
+    azure.control("PATCH", "cloud", {"ml_registry": 0})
+    with RunningApp.start(azurite, **settings) as app, app.client() as client:
+        created = client.put(f"registries/{name}", json={"location": "eastus"})
+        assert created.status_code == 201, created.text
+        assert follow(client, created.headers["operation-location"])["status"] == "Succeeded"
+        (made,) = [thing for thing in azure.control("GET", "things") if thing not in before]
+        status = client.get(f"registries/{name}").json()["status"]
+        assert (made["type"], made["name"]) == ("Microsoft.MachineLearningServices/registries", name)
+        assert made["properties"]["managedResourceGroup"]["resourceId"].endswith(status["managed_resource_group"])
+
+        deleted = client.delete(f"registries/{name}")
+        assert follow(client, deleted.headers["operation-location"])["status"] == "Succeeded"
+        assert azure.control("GET", "things") == before
 
 
 def test_settings_ask_for_a_group() -> None:
