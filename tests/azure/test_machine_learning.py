@@ -73,15 +73,18 @@ async def test_a_whole_life(learning: LearningWorld) -> None:
 
 
 async def test_names_are_those_of_the_real_service(learning: LearningWorld) -> None:
-    """Both doors tell no account before it has a name, and then the names and ids that the real registry tells."""
+    """Both doors tell no account and no group before it has a name, and then what the real registry tells."""
     await learning.put("eastus", "westus")
     registry = await learning.read()
     assert registry_body(registry).status.container_registry is None
-    assert registry_resource(registry, "").properties.region_details[0].storage_account_details == []
+    early = registry_resource(registry, "").properties
+    assert "managed_resource_group" not in early.model_fields_set
+    assert [(one.storage_account_details, one.acr_details) for one in early.region_details] == [([], [])] * 2
     await learning.settle()
     registry, real = await learning.read(), learning.things()[PATH]["properties"]
 
     status, shown = registry_body(registry).status, registry_resource(registry, "").properties
+    assert shown.managed_resource_group is not None
     assert shown.managed_resource_group.resource_id == real["managedResourceGroup"]["resourceId"]
     for mine, one, told in zip(shown.region_details, real["regionDetails"], status.regions, strict=True):
         account = one["storageAccountDetails"][0]["systemCreatedStorageAccount"]

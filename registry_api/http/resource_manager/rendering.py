@@ -37,6 +37,8 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
     """Return a registry, whole at every moment of its life."""
     spec = registry.spec
     description = {} if spec.description is None else {"description": spec.description}
+    is_named_later = registry.managed_group is None and registry.placement is not None and registry.placement.delegated
+    group = {} if is_named_later else {"managed_resource_group": ArmResourceId(resource_id=_managed_group(registry))}
     return RegistryResource(
         id=registry.id,
         name=spec.name,
@@ -51,7 +53,6 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
                 spec.intellectual_property.publisher if spec.intellectual_property else None
             ),
             discovery_url=f"{base_url}/registrymanagement/v1.0/registries/{spec.name}/discovery",
-            managed_resource_group=ArmResourceId(resource_id=_managed_group(registry)),
             managed_resource_group_tags=spec.tags,
             provisioning_state=registry.state,
             regions_being_removed=[
@@ -59,6 +60,7 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
                 for name, resources in registry.regions.items()
                 if name not in spec.region_names
             ],
+            **group,
             **description,
         ),
     )
