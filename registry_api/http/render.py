@@ -11,7 +11,7 @@ from registry_api.domain.plan import Action
 from registry_api.domain.problems import Problem
 from registry_api.domain.regions import Region
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Kind, Resource
+from registry_api.domain.resources import Kind, Resource, state_of
 from registry_api.http.bodies import (
     ActionBody,
     ChangeBody,
@@ -172,7 +172,7 @@ def _action(action: Action, *, is_new: bool) -> ActionBody:
         kind=resource.kind,
         location=resource.region,
         # The names of a registry that does not exist yet are made when it is created.
-        name=None if is_new or not resource.details else resource.name,
+        name=None if is_new or not resource.details else resource.known_name,
         after=f"{after.kind} in {after.region}" if after else None,
     )
 
@@ -183,7 +183,7 @@ def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) ->
     return RegionStatusBody(
         location=region,
         primary=region == registry.spec.location,
-        state=registry.region_states()[region],
+        state=state_of(resources),
         storage_accounts=[
             StorageAccountBody(**account.details, name=account.known_name) for account in accounts if account.known_name
         ],
