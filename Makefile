@@ -1,7 +1,8 @@
 # `make` lists what there is. Everything is installed into .venv and node_modules, nothing outside of this folder.
 # PORT, DATA_DIR, AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT and AZURITE_TABLE_PORT reach the stack from the environment
 # or from the command line: make start PORT=7072 DATA_DIR=.data2 AZURITE_BLOB_PORT=10010 ...
-# BACKEND=azure-stub lets the app provision on a stand-in for Azure Resource Manager.
+# BACKEND=azure-stub lets the app provision on a stand-in for Azure Resource Manager; BACKEND=azureml-stub, experimental,
+# hands registries over to Azure Machine Learning there.
 # TLS=1 makes it serve https, with a certificate that it makes itself.
 
 PYTHON ?= python3

@@ -23,6 +23,7 @@ class Backend(StrEnum):
 
     LOCAL = "local"
     AZURE_STUB = "azure-stub"
+    AZUREML_STUB = "azureml-stub"  # the same stand-in, to which whole registries are handed over
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def run_stack(settings: StackSettings, interruption: Interruption) -> None:
             environment={
                 "AzureWebJobsStorage": storage.connection_string(),
                 "REGISTRY_LOCAL_BLOB_ENDPOINT": storage.blob_endpoint,
-                **(azure.environment if azure else {}),
+                **_azure_environment(settings, azure),
             },
             listener=listen,
         ) as app,
@@ -76,6 +76,12 @@ def _azure(settings: StackSettings) -> "AbstractContextManager[RunningResourceMa
     from devstack.resource_manager.running import RunningResourceManager  # noqa: PLC0415 - most stacks have none
 
     return RunningResourceManager.start(settings.data_dir / "azure")
+
+
+def _azure_environment(settings: StackSettings, azure: "RunningResourceManager | None") -> dict[str, str]:
+    if azure is None:
+        return {}
+    return azure.environment if settings.backend is Backend.AZURE_STUB else azure.delegated_environment()
 
 
 def run_azurite(settings: StackSettings, interruption: Interruption) -> None:

@@ -157,12 +157,14 @@ def courier() -> Courier:
 def backend() -> Backend:
     """Return the cloud that the settings name; only the worker needs it."""
     given = settings()
-    if given.backend == "azure":
+    if given.backend != "local":
         from registry_api.provisioning.arm import ResourceManager  # noqa: PLC0415 - the SDKs cost start-up time
         from registry_api.provisioning.azure import AzureBackend  # noqa: PLC0415 - the same
+        from registry_api.provisioning.azureml import MachineLearningBackend  # noqa: PLC0415 - the same
 
         clock = SystemClock()
-        return AzureBackend(ResourceManager(given.azure_endpoint, credential(), clock), clock)
+        manager = ResourceManager(given.azure_endpoint, credential(), clock)
+        return AzureBackend(manager, clock) if given.backend == "azure" else MachineLearningBackend(manager, clock)
     from registry_api.provisioning.local import LocalBackend  # noqa: PLC0415 - the same
 
     return LocalBackend(given.local_blob_endpoint, given.local_account_key, given.local_regions_down)

@@ -112,8 +112,12 @@ class Settings(Record):
         ),
     ] = "Production"
     backend: Annotated[
-        Literal["local", "azure"],
-        Field(alias="REGISTRY_BACKEND", description="What is provisioned: `local`, on Azurite, or `azure`."),
+        Literal["local", "azure", "azureml"],
+        Field(
+            alias="REGISTRY_BACKEND",
+            description="What is provisioned: `local`, on Azurite, `azure`, or, experimental, `azureml`: registries of "
+            "Azure Machine Learning.",
+        ),
     ] = "local"
     azure_subscription_id: Annotated[
         str,
@@ -334,8 +338,10 @@ class Settings(Record):
 
     @model_validator(mode="after")
     def _with_subscription(self) -> Self:
-        if self.backend == "azure" and not self.azure_subscription_id:
+        if self.backend != "local" and not self.azure_subscription_id:
             raise ValueError("REGISTRY_AZURE_SUBSCRIPTION_ID must say where registries are made on Azure")
+        if self.backend == "azureml" and not self.azure_resource_group:
+            raise ValueError("REGISTRY_AZURE_RESOURCE_GROUP must name a group that is there for azureml")
         return self
 
     @field_validator("table_service", "queue_service")
@@ -387,7 +393,11 @@ class Settings(Record):
         """Return where the resources of new registries are made, None where the backend has no groups."""
         if self.backend == "local":
             return None
-        return Placement(subscription_id=self.azure_subscription_id, resource_group=self.azure_resource_group or None)
+        return Placement(
+            subscription_id=self.azure_subscription_id,
+            resource_group=self.azure_resource_group or None,
+            delegated=self.backend == "azureml",
+        )
 
     @property
     def lets_somebody_in(self) -> bool:

@@ -10,6 +10,7 @@ STORAGE = "Microsoft.Storage/storageAccounts"
 CONTAINER = "Microsoft.Storage/storageAccounts/blobServices/containers"
 REGISTRY = "Microsoft.ContainerRegistry/registries"
 REPLICATION = "Microsoft.ContainerRegistry/registries/replications"
+ML_REGISTRY = "Microsoft.MachineLearningServices/registries"
 GROUP = "Microsoft.Resources/resourceGroups"
 
 SUCCEEDED, FAILED, DELETING = "Succeeded", "Failed", "Deleting"
@@ -76,6 +77,7 @@ class Durations:
     replica_create: float = 8
     replica_delete: float = 4
     group_delete: float = 5
+    ml_registry: float = 20  # each change of a registry of Azure Machine Learning
     replica_cool_down: float = 20  # within which a replica that was removed cannot be made again
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from devstack.resource_manager.authorization import Authorization
 from devstack.resource_manager.cloud import CONTAINER, GROUP, REGISTRY, REPLICATION, STORAGE, Cloud
+from devstack.resource_manager.machine_learning import MachineLearning
 from devstack.resource_manager.messages import ArmError, Request, Response, not_found, paged
 from devstack.resource_manager.resources import Resources
 from registry_api.domain.regions import catalogue
@@ -18,6 +19,7 @@ _SUBSCRIPTION = r"/subscriptions/[^/]+"
 _IN_GROUP = _SUBSCRIPTION + r"/resourceGroups/[^/]+"
 _STORAGE = _IN_GROUP + r"/providers/Microsoft\.Storage/storageAccounts/[^/]+"
 _REGISTRY = _IN_GROUP + r"/providers/Microsoft\.ContainerRegistry/registries/[^/]+"
+_ML_REGISTRY = _IN_GROUP + r"/providers/Microsoft\.MachineLearningServices/registries/[^/]+"
 _SCOPE = r"(?P<scope>(?:/.+)?)"
 _AUTHORIZATION = _SCOPE + r"/providers/Microsoft\.Authorization"
 _TYPES = {"microsoft.storage": ["storageAccounts"], "microsoft.containerregistry": ["registries"]}
@@ -39,7 +41,7 @@ class Routes:
         self._authorization = authorization
         self._base_url = base_url
         self._registered: set[tuple[str, str]] = set()
-        one = Resources(cloud, base_url)
+        one, learning = Resources(cloud, base_url), MachineLearning(cloud, base_url)
         table: list[tuple[str, str, _Handler]] = [
             ("GET", r"/subscriptions/(?P<subscription>[^/]+)", self._subscription),
             ("GET", _IN_GROUP, lambda request, _: one.get(GROUP, request)),
@@ -70,6 +72,11 @@ class Routes:
             ("GET", rf"{_REGISTRY}/replications/[^/]+", lambda request, _: one.get(REPLICATION, request)),
             ("PUT", rf"{_REGISTRY}/replications/[^/]+", lambda request, _: one.put_replication(request)),
             ("DELETE", rf"{_REGISTRY}/replications/[^/]+", lambda request, _: one.delete(REPLICATION, request)),
+            ("GET", _ML_REGISTRY, lambda request, _: learning.get(request)),
+            ("PUT", _ML_REGISTRY, lambda request, _: learning.put(request)),
+            ("DELETE", _ML_REGISTRY, lambda request, _: learning.delete(request)),
+            ("POST", rf"{_ML_REGISTRY}/removeRegions", lambda request, _: learning.remove_regions(request)),
+            ("GET", r".+/registryOperationsStatus/(?P<operation>\w+)", partial(self._operation, learning.status)),
             ("GET", r".+/operationStatuses/replications-(?P<operation>\w+)", partial(self._operation, one.status)),
             (
                 "GET",

@@ -14,9 +14,12 @@ from devstack.certificate import Certificate
 from devstack.child import Child
 from devstack.failure import StackError
 from devstack.resource_manager.app import IDENTITY_PATH, READY
+from devstack.resource_manager.cloud import GROUP
 
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000000b"
 """Any other does as well."""
+
+_GROUP = "registries"
 
 _READY_WITHIN = 30.0
 _POLL_SECONDS = 0.02
@@ -86,6 +89,16 @@ class RunningResourceManager:
             "IDENTITY_ENDPOINT": f"{self.url}{IDENTITY_PATH}",
             "IDENTITY_HEADER": "loopback",
         }
+
+    def delegated_environment(self) -> dict[str, str]:
+        """Make a resource group, and return what the app needs to hand registries over to Azure Machine Learning there.
+
+        Raises:
+            StackError: If the stand-in refuses.
+        """
+        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{_GROUP}"
+        self.control("PUT", "things", {"id": group, "type": GROUP, "body": {"location": "eastus"}})
+        return self.environment | {"REGISTRY_BACKEND": "azureml", "REGISTRY_AZURE_RESOURCE_GROUP": _GROUP}
 
     def control(self, method: str, what: str, body: Any = None) -> Any:
         """Say something to the control endpoint and return its answer.

@@ -27,6 +27,7 @@ class Observation:
 
 
 _NEEDED = {
+    Kind.ML_REGISTRY: (Kind.RESOURCE_GROUP,),
     Kind.STORAGE_ACCOUNT: (Kind.RESOURCE_GROUP,),
     Kind.CONTAINER_REGISTRY: (Kind.RESOURCE_GROUP,),
     Kind.REPLICA: (Kind.RESOURCE_GROUP, Kind.CONTAINER_REGISTRY),
@@ -75,7 +76,14 @@ def plan(
         _to_have(resource, presence) if resource.key in wanted else _to_lose(resource, presence)
         for resource in resources
     )
-    return tuple(action for action in actions if action is not None)
+    whole = next((resource.key for resource in resources if resource.kind is Kind.ML_REGISTRY), None)
+    return tuple(_as_part(action, whole) for action in actions if action is not None)
+
+
+def _as_part(action: Action, whole: ResourceKey | None) -> Action:
+    """Return an action, or that it is to be waited for, where the resource is only part of another one."""
+    is_part = whole is not None and action.resource.kind not in {Kind.RESOURCE_GROUP, Kind.ML_REGISTRY}
+    return Action(Verb.WAIT, action.resource, whole) if is_part and action.verb is not Verb.WAIT else action
 
 
 def last_seen(resources: Iterable[Resource]) -> dict[ResourceKey, Observation]:

@@ -164,6 +164,9 @@ class Registry(Record):
         """Return the name of the group that its resources are in, None when the cloud has none for it."""
         if self.placement is None:
             return None
+        if self.placement.delegated:
+            groups = (resource.details.get("managed_resource_group") for resource in self.resources)
+            return next(filter(None, groups), None)
         own = (resource.name for resource in self.resources if resource.kind is Kind.RESOURCE_GROUP)
         return self.placement.resource_group or next(own, None)
 

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     """The kinds of cloud resources, in the order in which they are made."""
 
     RESOURCE_GROUP = "ResourceGroup"  # only where a placement asks for one of the registry's own
+    ML_REGISTRY = "MachineLearningRegistry"  # only where a placement delegates: everything below is part of it
     STORAGE_ACCOUNT = "StorageAccount"  # with its one container, `assets`
     CONTAINER_REGISTRY = "ContainerRegistry"
     REPLICA = "ContainerRegistryReplica"
@@ -30,10 +31,12 @@ class Placement(Record):
     """Where in the cloud a registry's resources are made. Chosen when the registry is created, and kept.
 
     `resource_group` is one that is there already and shared with others; None asks for one of the registry's own.
+    `delegated` asks for one registry of Azure Machine Learning, which makes, names and removes all the rest.
     """
 
     subscription_id: str
     resource_group: str | None = None
+    delegated: bool = False
 
 
 class ResourceState(StrEnum):
@@ -89,7 +92,7 @@ class Resource(Record):
     """One cloud resource that the registry has, wants or is getting rid of.
 
     `name` is the resource's own name in the cloud. It is stored before the first call that uses it and never
-    derived again, so that whatever crashes, what was made can be found.
+    derived again, so that whatever crashes, what was made can be found. It is empty where the cloud chooses it.
     """
 
     kind: Kind
@@ -110,6 +113,11 @@ class Resource(Record):
         """Return what tells this resource from the registry's others."""
         return ResourceKey(self.kind, self.region, self.ordinal)
 
+    @property
+    def known_name(self) -> str:
+        """Return its name in the cloud; empty as long as the cloud has not chosen one."""
+        return self.name or self.details.get("id", "").rpartition("/")[2]
+
     def is_resting(self, now: datetime) -> bool:
         """Tell whether the cloud is not to be asked about it yet."""
         return self.rests_until is not None and now < self.rests_until
@@ -120,6 +128,8 @@ def wanted(spec: RegistrySpec, placement: Placement | None = None) -> dict[Resou
     result: dict[ResourceKey, StorageConfig | None] = {}
     if placement is not None and placement.resource_group is None:
         result[ResourceKey(Kind.RESOURCE_GROUP, spec.location)] = None
+    if placement is not None and placement.delegated:
+        result[ResourceKey(Kind.ML_REGISTRY, spec.location)] = None
     for region in spec.replication_locations:
         for ordinal in range(region.storage_config.replication_count):
             result[ResourceKey(Kind.STORAGE_ACCOUNT, region.location, ordinal)] = region.storage_config
@@ -141,26 +151,27 @@ def assign(
         placement: Where the resources are made, if the cloud has groups.
     """
     asked_for = wanted(spec, placement)
+
+    def named(key: ResourceKey, config: StorageConfig | None = None) -> Resource:
+        name = name_of(identity, key)
+        if placement is not None and placement.delegated and key.kind is not Kind.RESOURCE_GROUP:
+            name = spec.name if key.kind is Kind.ML_REGISTRY else ""
+        return Resource(kind=key.kind, region=key.region, ordinal=key.ordinal, name=name, storage_config=config)
+
     kept = [_afresh(resource, is_wanted=resource.key in asked_for) for resource in existing]
     have = {resource.key for resource in kept}
     home = next(
         (resource for resource in kept if resource.kind is Kind.CONTAINER_REGISTRY),
-        _named(ResourceKey(Kind.CONTAINER_REGISTRY, spec.location), identity),
+        named(ResourceKey(Kind.CONTAINER_REGISTRY, spec.location)),
     )
     added = [
         Resource(kind=key.kind, region=key.region, name=home.name, attempt=home.attempt)
         if key.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA}
-        else _named(key, identity, config)
+        else named(key, config)
         for key, config in asked_for.items()
         if key not in have
     ]
     return tuple(sorted([*kept, *added], key=lambda resource: (list(Kind).index(resource.kind), *resource.key[1:])))
-
-
-def _named(key: ResourceKey, identity: str, config: StorageConfig | None = None) -> Resource:
-    return Resource(
-        kind=key.kind, region=key.region, ordinal=key.ordinal, name=name_of(identity, key), storage_config=config
-    )
 
 
 def dismiss(existing: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -180,7 +180,8 @@ def _judged(resource: Resource, failure: Failure | None) -> Failure | None:
     """Return a failure as it counts: a name that is taken is hopeless where no other one can be chosen."""
     if failure is None or failure.kind is not FailureKind.NAME_TAKEN:
         return failure
-    can_change = resource.kind is not Kind.REPLICA and not resource.details and resource.attempt + 1 < _MOST_NAMES
+    is_fixed = resource.kind in {Kind.REPLICA, Kind.ML_REGISTRY} or not resource.name
+    can_change = not is_fixed and not resource.details and resource.attempt + 1 < _MOST_NAMES
     return failure if can_change else failure.model_copy(update={"kind": FailureKind.BLOCKED})
 
 

@@ -172,7 +172,7 @@ def _action(action: Action, *, is_new: bool) -> ActionBody:
         kind=resource.kind,
         location=resource.region,
         # The names of a registry that does not exist yet are made when it is created.
-        name=None if is_new or not resource.details else resource.name,
+        name=None if is_new or not resource.details else resource.known_name,
         after=f"{after.kind} in {after.region}" if after else None,
     )
 
@@ -184,7 +184,9 @@ def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) ->
         location=region,
         primary=region == registry.spec.location,
         state=state_of(resources),
-        storage_accounts=[StorageAccountBody(**account.details, name=account.name) for account in accounts],
+        storage_accounts=[
+            StorageAccountBody(**account.details, name=account.known_name) for account in accounts if account.known_name
+        ],
         container_registry_replica=ReplicaBody(**copy.details, state=copy.state) if copy else None,
         message=next((resource.failure.message for resource in resources if resource.failure), None),
     )
@@ -192,4 +194,4 @@ def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) ->
 
 def _container_registry(registry: Registry) -> ContainerRegistryBody | None:
     home = next((resource for resource in registry.resources if resource.kind is Kind.CONTAINER_REGISTRY), None)
-    return ContainerRegistryBody(**home.details, name=home.name) if home else None
+    return ContainerRegistryBody(**home.details, name=home.known_name) if home and home.known_name else None

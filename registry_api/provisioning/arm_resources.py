@@ -87,7 +87,7 @@ def describe(registry: Registry, resource: Resource, subscription: str, group: s
     """Return a resource of a registry as it is to be, in a resource group of a subscription."""
     group_id = f"/subscriptions/{subscription}/resourceGroups/{group}"
     home = f"{group_id}/providers/Microsoft.ContainerRegistry/registries/{resource.name}"
-    body: dict[str, Any] = {"location": resource.region, "tags": _tags(registry)}
+    body: dict[str, Any] = {"location": resource.region, "tags": tags_of(registry)}
     match resource.kind:
         case Kind.RESOURCE_GROUP:
             path = group_id
@@ -117,7 +117,8 @@ def details_of(resource: Resource, found: Mapping[str, Any]) -> dict[str, str]:
     return details
 
 
-def _tags(registry: Registry) -> dict[str, str]:
+def tags_of(registry: Registry) -> dict[str, str]:
+    """Return what tells whose a resource is."""
     return {
         "mlr:tenant": registry.tenant,
         "mlr:registry": registry.key.name,

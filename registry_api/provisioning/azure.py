@@ -176,7 +176,7 @@ def _describe(registry: Registry, resource: Resource) -> Description | None:
     Raises:
         BackendError: If it is not for this backend.
     """
-    if registry.placement is None:
+    if registry.placement is None or registry.placement.delegated:
         raise _refused("The registry was made by another backend; REGISTRY_BACKEND is azure now.")
     if resource.kind is Kind.REPLICA and resource.region == registry.spec.location:
         raise _refused("The home replica belongs to the container registry and is never touched by itself.")

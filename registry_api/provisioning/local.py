@@ -66,7 +66,7 @@ class LocalBackend:
         container = self._container(resource)
         try:
             match resource.kind:
-                case Kind.RESOURCE_GROUP:
+                case Kind.RESOURCE_GROUP | Kind.ML_REGISTRY:
                     return _ABSENT
                 case Kind.STORAGE_ACCOUNT:
                     return await self._observe_assets(registry, container)

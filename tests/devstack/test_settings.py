@@ -36,7 +36,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 def test_a_backend_is_one_of_those_that_there_are() -> None:
     """The message names them."""
     assert StackSettings.read({"BACKEND": "azure-stub"}).backend is Backend.AZURE_STUB
-    with pytest.raises(StackError, match="BACKEND must be one of local, azure-stub, not 'azure'"):
+    with pytest.raises(StackError, match="BACKEND must be one of local, azure-stub, azureml-stub, not 'azure'"):
         StackSettings.read({"BACKEND": "azure"})
 
 

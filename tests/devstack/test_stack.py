@@ -88,10 +88,12 @@ def end_and_expect_nothing_left(stack: RunningStack, number: signal.Signals) -> 
     wait_until_gone(children)
 
 
-def test_a_stack_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
-    """Its children notice that it is gone, the stand-in for Azure as well."""
-    with running_stack(environment_for(tmp_path) | {"BACKEND": "azure-stub"}) as stack:
-        assert create(stack, "OnAzure").json()["status"]["managed_resource_group"].startswith("mlr")
+@pytest.mark.parametrize(("backend", "prefix"), [("azure-stub", "mlr"), ("azureml-stub", None)])
+def test_a_stack_that_is_killed_leaves_no_process_behind(tmp_path: Path, backend: str, prefix: str | None) -> None:
+    """Its children notice that it is gone, the stand-in for Azure as well, in which one backend names groups itself."""
+    with running_stack(environment_for(tmp_path) | {"BACKEND": backend}) as stack:
+        group = create(stack, "OnAzure").json()["status"]["managed_resource_group"]
+        assert (group and group[:3]) == prefix
         children = descendants(stack.process.pid)
         assert len(children) == 5
         stack.process.kill()

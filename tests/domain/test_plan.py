@@ -1,5 +1,7 @@
 """From what is wanted and what is seen to what is left to do."""
 
+import pytest
+
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.resources import Kind, Placement, Resource, ResourceKey, assign, name_of, rename, wanted
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
@@ -143,3 +145,46 @@ def test_a_shared_group_is_no_resource_of_a_registry() -> None:
 
     assert wanted(EAST_WEST, shared) == wanted(EAST_WEST)
     assert assign(EAST_WEST, (), "id", shared) == assign(EAST_WEST, (), "id")
+
+
+DELEGATED = Placement(subscription_id="sub", resource_group="shared", delegated=True)
+WHOLE = ResourceKey(Kind.ML_REGISTRY, "eastus")
+
+
+def test_a_delegated_registry_is_one_resource_with_parts() -> None:
+    """Only the whole is named, by the registry's own name; its parts get their names from the cloud."""
+    resources = assign(EAST_WEST, (), "id", DELEGATED)
+
+    assert [resource.key for resource in resources] == [WHOLE, *wanted(EAST_WEST)]
+    assert {resource.key: resource.name for resource in resources} == {WHOLE: "Demo1"} | dict.fromkeys(
+        wanted(EAST_WEST), ""
+    )
+    assert assign(EAST_WEST, assign(EAST, (), "id", DELEGATED), "id", DELEGATED) == resources
+
+
+@pytest.mark.parametrize(
+    ("is_kept", "presence", "verb"),
+    [
+        (True, Presence.ABSENT, Verb.CREATE),
+        (True, Presence.DIFFERENT, Verb.REPAIR),
+        (False, Presence.READY, Verb.DELETE),
+        (False, Presence.DIFFERENT, Verb.DELETE),
+    ],
+)
+def test_parts_are_waited_for(is_kept: bool, presence: Presence, verb: Verb) -> None:  # noqa: FBT001 - a parameter of the test
+    """Only the whole is acted upon, at once; whatever is to happen to its parts waits for it."""
+    resources = assign(EAST_WEST, (), "id", DELEGATED)
+    observed = {resource.key: Observation(presence) for resource in resources}
+    whole, *parts = plan(resources, wanted(EAST_WEST, DELEGATED) if is_kept else {}, observed)
+
+    assert whole == Action(verb, resources[0])
+    assert parts == [Action(Verb.WAIT, part, WHOLE) for part in resources[1:]]
+
+
+def test_parts_that_change_wait_for_themselves() -> None:
+    """A part that is on its way is no longer blocked, and one that is as it should be needs nothing."""
+    resources = assign(EAST_WEST, (), "id", DELEGATED)
+    observed = {resource.key: Observation(Presence.READY) for resource in resources}
+    observed[REPLICA] = Observation(Presence.CHANGING)
+
+    assert plan(resources, wanted(EAST_WEST, DELEGATED), observed) == (Action(Verb.WAIT, resources[-1]),)

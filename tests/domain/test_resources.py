@@ -51,6 +51,22 @@ def test_a_spec_asks_for_accounts_a_home_and_replicas() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "details", "expected"),
+    [
+        ("ours", {}, "ours"),
+        ("ours", {"id": "/subscriptions/s/storageAccounts/another"}, "ours"),
+        ("", {"id": "/subscriptions/s/storageAccounts/azures"}, "azures"),
+        ("", {}, ""),
+    ],
+)
+def test_a_name_is_ours_or_the_last_part_of_the_id(name: str, details: dict[str, str], expected: str) -> None:
+    """Where the cloud names a resource, its id tells the name, and nothing does before there is one."""
+    resource = Resource(kind=Kind.STORAGE_ACCOUNT, region="eastus", name=name, details=details)
+
+    assert resource.known_name == expected
+
+
 def test_another_request_forgets_failures() -> None:
     """What exists stays as it is, without the failures of an earlier request; what leaves is told as leaving."""
     failure = Failure(code="X", message="x")

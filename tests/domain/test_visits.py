@@ -235,6 +235,15 @@ def test_what_is_there_never_takes_another_name() -> None:
     assert (ended.state, ended.resources[0].name) == ("Failed", registry.resources[0].name)
 
 
+def test_what_the_cloud_names_is_not_named_by_us() -> None:
+    """A resource without a name of ours does not get one because something of somebody else is in its way."""
+    registry = begun(created("eastus"))
+    nameless = [resource.model_copy(update={"name": ""}) for resource in registry.resources]
+    ended = failed(registry.model_copy(update={"resources": tuple(nameless)}), eastus=TAKEN)
+
+    assert (ended.state, {resource.name for resource in ended.resources}) == ("Failed", {""})
+
+
 def test_an_operation_goes_on_while_anything_can_be_done() -> None:
     """It fails only when all that is left has failed for good, or waits for what has."""
     registry = begun(created("eastus", "westus"))

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from devstack.resource_manager.running import RunningResourceManager
 from registry_api.settings import Settings
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
+from tests.azure.test_machine_learning import DELEGATED, LearningWorld, converged
 from tests.azure.world import AzureWorld
 from tests.infra.templates import INFRA, files, resources, syntax_errors, template, texts
 
@@ -125,12 +127,13 @@ def _action(entry: dict[str, Any]) -> str:
     """Return the action that Azure would ask a right for."""
     _, _, provider = entry["path"].rpartition("/providers/")
     if entry["method"] == "POST":
-        namespace, _, verb = provider.partition("/")
+        namespace, *parts, verb = provider.split("/")
         spelled = {
             "microsoft.storage": "Microsoft.Storage",
             "microsoft.containerregistry": "Microsoft.ContainerRegistry",
+            "microsoft.machinelearningservices": "Microsoft.MachineLearningServices",
         }
-        return f"{spelled[namespace]}/{verb}/action"
+        return "/".join([spelled[namespace.lower()], *parts[::2], verb, "action"])
     if provider == entry["path"]:
         below = "/resources" if entry["path"].endswith("/resources") else ""
         return f"Microsoft.Resources/subscriptions/resourceGroups{below}/{VERBS[entry['method']]}"
@@ -153,6 +156,20 @@ async def test_the_role_has_exactly_the_actions_that_are_used(world: AzureWorld)
 
     assert _actions("provisioner") == used
     assert _actions("observer") == READ_BY_ACCESS
+
+
+async def test_what_registries_of_azure_machine_learning_need_is_listed(azure: RunningResourceManager) -> None:
+    """Everything that the life of one that is handed over asks of Azure is in docs/deploy.md, and nothing else."""
+    text = (INFRA.parent / "docs" / "deploy.md").read_text("utf-8")
+    async with LearningWorld(azure, DELEGATED) as world:
+        world.fail("PUT", "/registries/[^/]+$", 409, "MissingSubscriptionRegistration")
+        await converged(world, "eastus", "westus")
+        await converged(world, "eastus")
+        await world.delete()
+        await world.settle()
+    used = {_action(entry) for entry in azure.control("GET", "log")}
+
+    assert set(re.findall(r"^Microsoft\.MachineLearningServices/.+$", text, re.MULTILINE)) == used
 
 
 def test_alerts_look_for_what_the_code_says() -> None:

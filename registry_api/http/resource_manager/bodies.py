@@ -80,7 +80,7 @@ class RegistryProperties(Body):
     public_network_access: str
     intellectual_property_publisher: str | None
     discovery_url: str
-    managed_resource_group: ArmResourceId
+    managed_resource_group: ArmResourceId | None = None
     managed_resource_group_tags: dict[str, str]
     provisioning_state: str
     regions_being_removed: list[RemovedRegion]

@@ -37,6 +37,8 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
     """Return a registry, whole at every moment of its life."""
     spec, regions = registry.spec, registry.regions
     description = {} if spec.description is None else {"description": spec.description}
+    is_named_later = registry.managed_group is None and registry.placement is not None and registry.placement.delegated
+    group = {} if is_named_later else {"managed_resource_group": ArmResourceId(resource_id=_managed_group(registry))}
     return RegistryResource(
         id=registry.id,
         name=spec.name,
@@ -51,7 +53,6 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
                 spec.intellectual_property.publisher if spec.intellectual_property else None
             ),
             discovery_url=f"{base_url}/registrymanagement/v1.0/registries/{spec.name}/discovery",
-            managed_resource_group=ArmResourceId(resource_id=_managed_group(registry)),
             managed_resource_group_tags=spec.tags,
             provisioning_state=registry.state,
             regions_being_removed=[
@@ -59,6 +60,7 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
                 for name, resources in regions.items()
                 if name not in spec.region_names
             ],
+            **group,
             **description,
         ),
     )
@@ -91,12 +93,12 @@ def _region(registry: Registry, name: str, resources: Sequence[Resource]) -> Reg
         acr_details=[
             AcrDetails(system_created_acr_account=_container_registry(registry, resource))
             for resource in registry.resources
-            if resource.kind is Kind.CONTAINER_REGISTRY  # gone at some time of a deletion
+            if resource.kind is Kind.CONTAINER_REGISTRY and resource.known_name  # gone at some time of a deletion
         ],
         storage_account_details=[
             StorageAccountDetails(system_created_storage_account=_storage_account(registry, resource))
             for resource in resources
-            if resource.kind is Kind.STORAGE_ACCOUNT
+            if resource.kind is Kind.STORAGE_ACCOUNT and resource.known_name
         ],
         provisioning_state=state_of(resources),
         **_message(resources),
@@ -106,7 +108,7 @@ def _region(registry: Registry, name: str, resources: Sequence[Resource]) -> Reg
 def _storage_account(registry: Registry, resource: Resource) -> SystemCreatedStorageAccount:
     config = resource.storage_config or StorageConfig()
     return SystemCreatedStorageAccount(
-        storage_account_name=resource.name,
+        storage_account_name=resource.known_name,
         storage_account_type=config.storage_account_type,
         storage_account_hns_enabled=config.storage_account_hns,
         allow_blob_public_access=False,
@@ -116,7 +118,7 @@ def _storage_account(registry: Registry, resource: Resource) -> SystemCreatedSto
 
 def _container_registry(registry: Registry, resource: Resource) -> SystemCreatedAcrAccount:
     return SystemCreatedAcrAccount(
-        acr_account_name=resource.name,
+        acr_account_name=resource.known_name,
         acr_account_sku=ContainerRegistryConfig().acr_account_sku,
         arm_resource_id=_resource_id(registry, resource),
     )
