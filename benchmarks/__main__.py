@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import cold, own
+from benchmarks import cold, own, trips, validation
 from benchmarks.emulator import running_storage
 from benchmarks.table import render
 
@@ -17,7 +17,9 @@ def main() -> None:
         lines = [
             *cold.measure(storage, rounds),
             *cold.measure_package(storage, rounds, with_packages=not quick),
+            *trips.measure(storage),
             *own.measure(storage.connection_string(), 3 if quick else 9),
+            *validation.measure(9 if quick else 25),
         ]
     print(render(lines))
 
