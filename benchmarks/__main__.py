@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import cold, own, trips, validation
+from benchmarks import cold, memory, own, trips, validation, whole
 from benchmarks.emulator import running_storage
 from benchmarks.table import render
 
@@ -19,7 +19,9 @@ def main() -> None:
             *cold.measure_package(storage, rounds, with_packages=not quick),
             *trips.measure(storage),
             *own.measure(storage.connection_string(), 3 if quick else 9),
+            *whole.measure(storage.connection_string(), 3 if quick else 9),
             *validation.measure(9 if quick else 25),
+            *memory.measure(storage.connection_string(), *((300, 1000) if quick else (1000, 100_000))),
         ]
     print(render(lines))
 
