@@ -8,7 +8,7 @@ with the queue, and what a backend does in the cloud, is not counted.
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from benchmarks.process import ask
 from benchmarks.table import Goal, Line
 from devstack.azurite import Azurite
 from registry_api.storage.messages import encode
+from registry_api.storage.rows import Insert, Write
 from tests.contract.faulty import FaultyProxy
 
 GOALS = {"get": 1, "page": 1, "create": 3, "update": 3, "worker step": 4}
@@ -37,6 +38,8 @@ class Trips:
     table: int
     queue: int
     calls: int
+    rows: int  # that are new
+    characters: int  # in them
 
     @property
     def total(self) -> int:
@@ -56,10 +59,9 @@ def count(storage: Azurite) -> Mapping[str, Trips]:
     return {verb: Trips(**trips) for verb, trips in found.items()}
 
 
-def measure(storage: Azurite) -> list[Line]:
+def lines(found: Mapping[str, Trips]) -> list[Line]:
     """Return a line for each verb, and one for what was retried."""
-    found = count(storage)
-    lines = [
+    verbs = [
         Line(
             f"storage round trips: {verb}",
             "counted",
@@ -70,7 +72,7 @@ def measure(storage: Azurite) -> list[Line]:
         for verb, most in GOALS.items()
     ]
     retries = sum(trips.retries for trips in found.values())
-    return [*lines, Line("storage round trips: retries", "counted", "all of the above", retries, Goal(0, "trips"))]
+    return [*verbs, Line("storage round trips: retries", "counted", "all of the above", retries, Goal(0, "trips"))]
 
 
 async def _count(connection_string: str, table_port: int, queue_port: int) -> dict[str, Trips]:
@@ -102,7 +104,8 @@ async def _count(connection_string: str, table_port: int, queue_port: int) -> di
             await request()
             calls = recorder.uninstall()
             message[:] = [encode(call.arguments[0]) for call in calls if call.method == "send"]
-            return Trips(len(table.methods), len(queue.methods), len(calls))
+            new = [len(write.text) for write in _written(calls) if isinstance(write, Insert)]
+            return Trips(len(table.methods), len(queue.methods), len(calls), len(new), sum(new))
 
         for _ in range(_OTHERS):  # the first one makes the table and the queue
             await put(f"trips-{uuid4().hex[:20]}", app.DOCUMENT)
@@ -115,6 +118,12 @@ async def _count(connection_string: str, table_port: int, queue_port: int) -> di
             "page": await taken(page),
             "tick": await taken(tick),
         }
+
+
+def _written(calls: Sequence[app.StorageCall]) -> Iterator[Write]:
+    for call in calls:
+        if call.method == "transact":
+            yield from call.arguments[1]
 
 
 if __name__ == "__main__":

@@ -4,15 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from benchmarks import trips
 from benchmarks.trips import GOALS, Trips
-from devstack.azurite import Azurite
-
-
-@pytest.fixture(scope="module")
-def counted(azurite: Azurite) -> Mapping[str, Trips]:
-    """Return what the verbs come to, as storage sees them."""
-    return trips.count(azurite)
 
 
 @pytest.mark.parametrize("verb", GOALS)
