@@ -23,7 +23,7 @@ from registry_api.storage.rows import Rows
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from registry_api.storage.sdk import Connection
+    from registry_api.storage.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def settings() -> Settings:
 @cache
 def app() -> App:
     """Return the app for this process's environment."""
-    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the SDKs cost start-up time
+    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - imports cost start-up time
     from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
     from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
 
@@ -116,7 +116,7 @@ def _audience(rows: Rows) -> Audience | None:
     if not given.subscriptions:
         return None
     from registry_api.storage.outbox import RegistryOutbox  # noqa: PLC0415 - needed with subscribers only
-    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the SDKs cost start-up time
+    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the same
 
     return Audience(
         subscribers=tuple(map(_subscriber, given.subscriptions)),
@@ -171,6 +171,6 @@ def credential() -> "AsyncTokenCredential":
 
 def _storage(service: str) -> "Connection":
     """Return how a service of the app's own storage account is reached: with its key, or else with our identity."""
-    from registry_api.storage.sdk import Endpoint  # noqa: PLC0415 - the same
+    from registry_api.storage.connection import Endpoint  # noqa: PLC0415 - the same
 
     return settings().storage_connection or Endpoint(service, credential())

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -18,13 +17,14 @@ from pydantic import (
 from registry_api.domain.addresses import is_numeric, is_public
 from registry_api.domain.assignments import Assigned, Guid, RoleBook
 from registry_api.domain.notifications import NotificationType
+from registry_api.domain.record import Record
 from registry_api.domain.sources import WebhookSource
 
 
-class PipelineKey(BaseModel):
+class PipelineKey(Record):
     """A key of a pipeline, of which only the hash is known, and whom it stands for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     tenant: Guid
@@ -80,10 +80,10 @@ def _secret(given: str) -> str:
     return given
 
 
-class Subscription(BaseModel):
+class Subscription(Record):
     """A subscriber: whose registries it is told of, where, and what that is signed with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
     tenant: Guid

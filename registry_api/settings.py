@@ -5,9 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -18,6 +16,7 @@ from pydantic import (
 from registry_api import configured, startup
 from registry_api.domain import regions
 from registry_api.domain.assignments import Assignment, Guid, RoleBook
+from registry_api.domain.record import Record
 from registry_api.domain.resources import Placement
 from registry_api.domain.sources import WebhookSource
 from registry_api.startup import DEVELOPMENT, SettingsError
@@ -54,10 +53,8 @@ def _words(given: object) -> object:
     return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
 
 
-class Settings(BaseModel):
+class Settings(Record):
     """The app's settings; each is read from the environment variable that its alias names."""
-
-    model_config = ConfigDict(frozen=True)
 
     table_service: Annotated[
         str,

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from registry_api.domain.problems import Code, Refusal, refuse
+from registry_api.domain.record import Record
 from registry_api.resource_manager import code_of, policies, rest_of, transport
 from registry_api.service.ports import Clock
 
@@ -42,10 +43,10 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class _Told(BaseModel):
+class _Told(Record):
     """What Azure tells. What we do not need is left out; what we need has to be there."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 class Permission(_Told):

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from registry_api.domain.permissions import BUILT_IN, Grant, Role
+from registry_api.domain.record import Record
 from registry_api.domain.scope import GUID, RESOURCE_GROUP
 
 Guid = Annotated[
@@ -20,19 +21,19 @@ ScopeId = Annotated[
 """Everything, a subscription, a resource group or a registry, as Azure writes its id."""
 
 
-class RoleDefinition(BaseModel):
+class RoleDefinition(Record):
     """Actions that go together; `*` stands for any text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     actions: tuple[str, ...]
     not_actions: tuple[str, ...] = ()
 
 
-class Assigned(BaseModel):
+class Assigned(Record):
     """A role over a scope; or, with `denies`, what no role may give there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     role: str
     scope: ScopeId
@@ -46,10 +47,10 @@ class Assignment(Assigned):
     principal: str
 
 
-class RoleBook(BaseModel):
+class RoleBook(Record):
     """All roles and assignments."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     roles: Mapping[str, RoleDefinition] = {}
     assignments: tuple[Assignment, ...] = ()

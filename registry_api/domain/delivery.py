@@ -6,10 +6,9 @@ The functions are pure: they take a cursor as it is stored and return it as it i
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from pydantic import BaseModel, ConfigDict
-
 from registry_api.domain.events import Event
 from registry_api.domain.notifications import Subscriber
+from registry_api.domain.record import Record
 from registry_api.domain.registry import LEASE, Lease
 from registry_api.domain.scope import Scope
 
@@ -23,10 +22,8 @@ _LONGEST_WAIT = _LONGEST_PAUSE * (1 + _SPREAD)  # what is due later was written 
 _EARLY = timedelta(seconds=1)  # that clocks may differ by
 
 
-class Outstanding(BaseModel):
+class Outstanding(Record):
     """That there is something to tell of a registry, up to which event. It is gone when everybody was told."""
-
-    model_config = ConfigDict(frozen=True)
 
     tenant: str
     name: str
@@ -36,10 +33,8 @@ class Outstanding(BaseModel):
     due: datetime  # when to look whether it was forgotten
 
 
-class Cursor(BaseModel):
+class Cursor(Record):
     """How far a subscriber was told of a registry, and who is telling it just now."""
-
-    model_config = ConfigDict(frozen=True)
 
     settled: int = 0  # the last event that it was told of, or that was given up, or that was not for it
     attempts: int = 0  # to tell the next one, which failed
@@ -49,20 +44,16 @@ class Cursor(BaseModel):
     written_at: datetime
 
 
-class DeliveryFailure(BaseModel):
+class DeliveryFailure(Record):
     """Why a subscriber could not be told. The cause repeats nothing that the subscriber, or its address, has secret."""
-
-    model_config = ConfigDict(frozen=True)
 
     cause: str
     retry_after: timedelta | None = None  # how long it wants to be left alone, if it says so
     final: bool = False  # it wants no more of it
 
 
-class Undelivered(BaseModel):
+class Undelivered(Record):
     """An event that a subscriber was not told of, and never will be."""
-
-    model_config = ConfigDict(frozen=True)
 
     subscriber: str
     address: str

@@ -5,9 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from registry_api.domain.operation import Operation, OperationKind, OperationStatus
+from registry_api.domain.record import Record
 from registry_api.domain.registry import DRIFTED, TRUE, Caller, Registry
 from registry_api.domain.scope import Scope
 
@@ -35,10 +34,8 @@ NOWHERE = Origin()
 GONE = "Deleted"  # the state of a registry that is not there any more
 
 
-class Event(BaseModel):
+class Event(Record):
     """One thing that happened. `sequence` counts from 1 without gaps in the life of one registry."""
-
-    model_config = ConfigDict(frozen=True)
 
     incarnation: str
     sequence: int

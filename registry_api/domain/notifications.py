@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from registry_api.domain.events import GONE, Event, EventType
 from registry_api.domain.operation import OperationKind
+from registry_api.domain.record import Record
 
 _LONGEST_MESSAGE = 4096  # characters; a body stays far below what CloudEvents asks everybody to take, 64 KiB
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -24,10 +23,8 @@ class NotificationType(StrEnum):
     DRIFTED = "registry.drifted"
 
 
-class Subscriber(BaseModel):
+class Subscriber(Record):
     """Who is told what happens to the registries of one tenant."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     tenant: str

@@ -4,9 +4,8 @@ import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from registry_api.domain import names
+from registry_api.domain.record import Record
 from registry_api.domain.resources import Failure, ResourceState
 from registry_api.domain.scope import Scope
 
@@ -44,20 +43,16 @@ class OperationStatus(StrEnum):
     CANCELED = "Canceled"
 
 
-class Step(BaseModel):
+class Step(Record):
     """The part of an operation that concerns one region."""
-
-    model_config = ConfigDict(frozen=True)
 
     location: str
     state: ResourceState | None  # None once the region is gone
     message: str | None = None
 
 
-class Operation(BaseModel):
+class Operation(Record):
     """One accepted change on its way. It stays readable after its registry is gone."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     kind: OperationKind

@@ -8,15 +8,17 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from registry_api.domain.record import Record
 
 _FILE = Path(__file__).with_name("regions.json")
 
 
-class Region(BaseModel):
+class Region(Record):
     """One physical region; the data, with sources and dates, are in regions.json."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     name: str
     display_name: str

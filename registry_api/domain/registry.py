@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from registry_api.domain.names import key_of
 from registry_api.domain.operation import Operation
+from registry_api.domain.record import Record
 from registry_api.domain.resources import Kind, Placement, Resource, ResourceKey, ResourceState, state_of, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, StorageConfig
@@ -44,10 +43,8 @@ class RegistryKey(NamedTuple):
         return cls(tenant, key_of(name))
 
 
-class Caller(BaseModel):
+class Caller(Record):
     """Who is asking."""
-
-    model_config = ConfigDict(frozen=True)
 
     tenant: str
     id: str | None = None  # what the directory calls the caller; names change hands
@@ -68,10 +65,8 @@ def service_of(tenant: str) -> Caller:
     return Caller(tenant=tenant, name="registry-api", kind="Application")
 
 
-class SystemData(BaseModel):
+class SystemData(Record):
     """Who made a registry and who changed it last, as Azure Resource Manager writes it."""
-
-    model_config = ConfigDict(frozen=True)
 
     created_by: str
     created_by_type: str
@@ -89,10 +84,8 @@ READY, DRIFTED = "Ready", "Drifted"  # the types of conditions
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
 
-class Condition(BaseModel):
+class Condition(Record):
     """One aspect of a registry's state, by the conventions of the Kubernetes API."""
-
-    model_config = ConfigDict(frozen=True)
 
     type: str
     status: str
@@ -102,13 +95,11 @@ class Condition(BaseModel):
     last_transition_time: datetime
 
 
-class Visit(BaseModel):
+class Visit(Record):
     """The next time that a worker is to look at a registry.
 
     `token` names the one message that will bring the worker; any other is a stray.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     token: str
     due: datetime
@@ -120,10 +111,8 @@ LEASE = timedelta(seconds=30)
 _CLOCKS_DIFFER_BY = LEASE  # at most, or a lease is taken for the work of a clock that is wrong
 
 
-class Lease(BaseModel):
+class Lease(Record):
     """The right to act on a registry. `epoch` grows with every acquisition and fences the one before."""
-
-    model_config = ConfigDict(frozen=True)
 
     epoch: int = 0
     expires: datetime | None = None
@@ -133,10 +122,8 @@ class Lease(BaseModel):
         return self.expires is not None and now < self.expires <= now + LEASE + _CLOCKS_DIFFER_BY
 
 
-class Registry(BaseModel):
+class Registry(Record):
     """Everything that is stored about one registry. Who writes which field: docs/architecture.md."""
-
-    model_config = ConfigDict(frozen=True)
 
     tenant: str
     scope: Scope

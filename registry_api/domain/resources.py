@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
+from registry_api.domain.record import Record
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 
 # Vowel-free, so that no hash spells a word that Azure reserves; lower case, as storage accounts ask for.
@@ -25,13 +26,11 @@ class Kind(StrEnum):
     REPLICA = "ContainerRegistryReplica"
 
 
-class Placement(BaseModel):
+class Placement(Record):
     """Where in the cloud a registry's resources are made. Chosen when the registry is created, and kept.
 
     `resource_group` is one that is there already and shared with others; None asks for one of the registry's own.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     subscription_id: str
     resource_group: str | None = None
@@ -72,10 +71,8 @@ class FailureKind(StrEnum):
     NAME_TAKEN = "NameTaken"  # it will work under another name
 
 
-class Failure(BaseModel):
+class Failure(Record):
     """Why a resource is not what it should be."""
-
-    model_config = ConfigDict(frozen=True)
 
     code: str
     message: Annotated[str, AfterValidator(_shorten)]  # so that hundreds of them fit into the registry's row
@@ -88,14 +85,12 @@ class Failure(BaseModel):
         return self.kind in {FailureKind.BLOCKED, FailureKind.PERMANENT}
 
 
-class Resource(BaseModel):
+class Resource(Record):
     """One cloud resource that the registry has, wants or is getting rid of.
 
     `name` is the resource's own name in the cloud. It is stored before the first call that uses it and never
     derived again, so that whatever crashes, what was made can be found.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Kind
     region: str
@@ -108,7 +103,7 @@ class Resource(BaseModel):
     rests_until: datetime | None = None  # the cloud wants to be left alone about it, whoever asks
     may_appear_until: datetime | None = None  # by a call that makes it and whose outcome nobody knows
     may_vanish_until: datetime | None = None  # by one that removes it
-    details: dict[str, str] = {}  # what the backend tells of it: id, endpoint, container
+    details: dict[str, str] = {}  # what the backend tells of it: id, endpoint, container  # noqa: RUF012 - pydantic copies it
 
     @property
     def key(self) -> ResourceKey:

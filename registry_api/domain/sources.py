@@ -5,9 +5,10 @@ from base64 import b64decode
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from registry_api.domain.assignments import Guid
+from registry_api.domain.record import Record
 from registry_api.domain.registry import Caller
 from registry_api.domain.scope import RESOURCE_GROUP, Scope
 
@@ -27,10 +28,10 @@ class SourceKind(StrEnum):
     AZURE_DEVOPS = "azure-devops"
 
 
-class WebhookSource(BaseModel):
+class WebhookSource(Record):
     """A sender of webhooks. It acts as its principal, within one resource group, and has no rights of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     kind: SourceKind

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from registry_api.domain import names, regions
 from registry_api.domain.problems import Code, is_unicode, quote
+from registry_api.domain.record import Record
 
 MAX_DESCRIPTION = 4096
 MAX_PUBLISHER = 256
@@ -173,10 +173,10 @@ TagKey = Annotated[str, Field(json_schema_extra=_TAG_KEY), _rule(_tag_key)]
 TagValue = Annotated[str, Field(max_length=MAX_TAG_VALUE, json_schema_extra=_PLAIN_TEXT), _rule(_no_control_characters)]
 
 
-class Part(BaseModel):
+class Part(Record):
     """A part of a document: immutable, closed to unknown fields, and with null meaning 'the default'."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
@@ -239,7 +239,7 @@ class RegistrySpec(Part):
     tags: Annotated[
         dict[TagKey, TagValue],
         Field(description="Names and values to find it by.", json_schema_extra={"maxProperties": MAX_TAGS}),
-    ] = {}
+    ] = {}  # noqa: RUF012 - pydantic copies it
     location: Annotated[RegionName, Field(description="The primary region. Never changes.")]
     replication_locations: Annotated[
         tuple[ReplicationLocation, ...],

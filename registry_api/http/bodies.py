@@ -2,22 +2,21 @@
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from registry_api.domain.events import EventType
 from registry_api.domain.notifications import NotificationType
 from registry_api.domain.operation import OperationKind, OperationStatus, Step
 from registry_api.domain.plan import Verb
 from registry_api.domain.problems import Code
+from registry_api.domain.record import Record
 from registry_api.domain.registry import Condition, ProvisioningState, SystemData
 from registry_api.domain.resources import Kind, ResourceState
 from registry_api.service.deliveries import Verdict
 
 
-class Body(BaseModel):
+class Body(Record):
     """A part of an answer."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)  # built at first use, not at every cold start
 
 
 class ErrorDetail(Body):

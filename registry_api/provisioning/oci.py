@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError
 from azure.storage.blob.aio import ContainerClient
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
+
+from registry_api.domain.record import Record
 
 MARKER = "oci-layout"
 MARKER_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -43,10 +45,8 @@ class LayoutError(Exception):
     """An image layout is not what it says of itself. The message has no full stop and fits into a sentence."""
 
 
-class Descriptor(BaseModel):
+class Descriptor(Record):
     """What an image layout says of one of its blobs."""
-
-    model_config = ConfigDict(frozen=True)
 
     media_type: Annotated[str, Field(alias="mediaType")]
     digest: Annotated[str, Field(pattern=r"\Asha256:[0-9a-f]{64}\z")]

@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding, Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.notifications import Subscriber
+from registry_api.domain.record import Record
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.records import Kept, Page
 
 
-class Notice(BaseModel):
+class Notice(Record):
     """The content of a message: that there is something to tell of a registry, up to which event.
 
     One that announces another attempt names the subscriber, and when the attempt is due.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     tenant: str
     name: str

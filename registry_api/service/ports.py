@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
+from registry_api.domain.record import Record
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.service.audience import Audience
@@ -110,14 +111,12 @@ class Store(Protocol):
         """
 
 
-class Message(BaseModel):
+class Message(Record):
     """The content of a queue message: which registry to visit, and nothing of what to do there.
 
     `visit` is the token of the visit that it announces. `follows` is the token of the visit during which it was
     sent, should that one have died before it could write the new token down; None when a request sent it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     tenant: str
     name: str

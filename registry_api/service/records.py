@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from registry_api.domain.delivery import Outstanding
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Problem
+from registry_api.domain.record import Record
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.spec import RegistrySpec
 
@@ -33,10 +32,8 @@ class Stored:
     version: str
 
 
-class Revision(BaseModel):
+class Revision(Record):
     """A spec that was accepted once."""
-
-    model_config = ConfigDict(frozen=True)
 
     incarnation: str
     generation: int
@@ -46,19 +43,15 @@ class Revision(BaseModel):
     operation: str
 
 
-class Claim(BaseModel):
+class Claim(Record):
     """What an idempotency key was used for first, to notice when it is used for something else."""
-
-    model_config = ConfigDict(frozen=True)
 
     fingerprint: str
     expires_at: datetime
 
 
-class Replay(BaseModel):
+class Replay(Record):
     """What a request with an idempotency key led to, to be answered again: a registry, or why it was refused."""
-
-    model_config = ConfigDict(frozen=True)
 
     idempotency_key: str
     registry: Registry | None = None
@@ -68,10 +61,8 @@ class Replay(BaseModel):
     expires_at: datetime
 
 
-class Progress(BaseModel):
+class Progress(Record):
     """Where each walk of the resync goes on; None at the beginning."""
-
-    model_config = ConfigDict(frozen=True)
 
     net: str | None = None
     checks: str | None = None

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from registry_api.domain.record import Record
 from registry_api.service.records import Page
 from registry_api.storage.records import parse
 from registry_api.storage.rows import Position, Slice
@@ -12,10 +13,10 @@ from registry_api.storage.rows import Position, Slice
 _Record = TypeVar("_Record", bound=BaseModel)
 
 
-class Continuation(BaseModel):
+class Continuation(Record):
     """Where the next page of a list begins."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     scope: str  # what is listed
     position: Position

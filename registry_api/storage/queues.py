@@ -1,19 +1,19 @@
-"""Queues in Azure Storage. Importing this imports the SDK: do it where the queue is first needed."""
+"""Queues in Azure Storage."""
 
-from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
+from html import escape
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import StorageErrorCode
-from azure.storage.queue.aio import QueueClient
 from pydantic import BaseModel
 
+from registry_api.storage.connection import Connection
 from registry_api.storage.messages import encode, whole_seconds
-from registry_api.storage.sdk import Connection, Endpoint, bounded, client_options, code_of
+from registry_api.storage.service import Service, StorageError
 
-_SERVICE = "Queue storage"
-_NEVER = -1
+_VERSION = "2021-02-12"
+_NEVER = "-1"
+_QUEUE_NOT_FOUND = "QueueNotFound"
+_XML = {"Content-Type": "application/xml"}
 
 
 class StorageQueue:
@@ -30,39 +30,35 @@ class StorageQueue:
 
     async def check(self) -> None:
         """Do nothing but see whether the queue's storage answers; the queue itself is made at the first message."""
-        async with bounded(_SERVICE):
-            with suppress(ResourceNotFoundError):
-                await self._client.get_queue_properties()
+        async with self._service.bounded():
+            await self._service.ask("GET", f"/{self._name}", query={"comp": "metadata"}, expected={200, 404})
 
     async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds.
 
         When the answer is lost it is sent again: a second message does no harm.
         """
-        async with bounded(_SERVICE):
+        async with self._service.bounded():
             try:
                 return await self._send(message, delay)
-            except HttpResponseError as error:
-                if code_of(error) != StorageErrorCode.QUEUE_NOT_FOUND.value:
+            except StorageError as error:
+                if error.code != _QUEUE_NOT_FOUND:
                     raise
-            with suppress(ResourceExistsError):
-                await self._client.create_queue()
+            await self._service.ask("PUT", f"/{self._name}", expected={201, 204, 409})
             return await self._send(message, delay)
 
     async def close(self) -> None:
         """Give the connections back."""
-        if "_client" in vars(self):
-            await self._client.close()
-            del self._client
+        if "_service" in vars(self):
+            await self._service.close()
+            del self._service
 
     @cached_property
-    def _client(self) -> QueueClient:
-        options = {"initial_backoff": 0, "increment_base": 0, "random_jitter_range": 1, **client_options()}
-        if isinstance(self._connection, Endpoint):
-            return QueueClient(self._connection.url, self._name, credential=self._connection.credential, **options)
-        return QueueClient.from_connection_string(self._connection, self._name, **options)
+    def _service(self) -> Service:
+        return Service("queue", self._connection, _VERSION)
 
     async def _send(self, message: BaseModel, delay: timedelta) -> None:
-        await self._client.send_message(
-            encode(message).decode(), visibility_timeout=whole_seconds(delay), time_to_live=_NEVER
-        )
+        text = escape(encode(message).decode(), quote=False)
+        body = f"<QueueMessage><MessageText>{text}</MessageText></QueueMessage>".encode()
+        query = {"visibilitytimeout": str(whole_seconds(delay)), "messagettl": _NEVER}
+        await self._service.ask("POST", f"/{self._name}/messages", query=query, headers=_XML, body=body, expected={201})

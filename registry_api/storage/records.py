@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from registry_api.domain.record import Record
 from registry_api.domain.registry import RegistryKey
 from registry_api.domain.spec import STORED
 from registry_api.storage.rows import Row
@@ -27,10 +28,10 @@ LAST_NUMBER = 9_999_999_999
 _Record = TypeVar("_Record", bound=BaseModel)
 
 
-class Quarantined(BaseModel):
+class Quarantined(Record):
     """A message that cannot be read."""
 
-    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     time: datetime
     size: int

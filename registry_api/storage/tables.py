@@ -1,36 +1,32 @@
-"""Rows in Azure Table Storage. Importing this imports the SDK: do it where rows are first needed."""
+"""Rows in Azure Table Storage."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from itertools import count, takewhile
-from typing import Any, cast
-
-from azure.core import MatchConditions
-from azure.core.async_paging import AsyncPageIterator
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableEntity, TableErrorCode, TableTransactionError, UpdateMode
-from azure.data.tables.aio import TableClient
+from typing import Any
+from urllib.parse import quote
 
 from registry_api.service.records import Conflict
+from registry_api.storage import batch
+from registry_api.storage.connection import Connection
 from registry_api.storage.records import end_of
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
-from registry_api.storage.sdk import DEADLINE, Connection, Endpoint, bounded, client_options, code_of
+from registry_api.storage.service import Service, StorageError
 
-_SERVICE = "Table storage"
+_VERSION = "2019-02-02"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
-_PARTITIONS = "PartitionKey ge @first and PartitionKey lt @end and RowKey eq @key"
-_KEYS = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end"
-_PREFIX = "RowKey ge @first and RowKey lt @end"
+_JSON = {"Content-Type": "application/json"}
+_PLAIN = {"Accept": "application/json;odata=nometadata"}
+_WITH_ETAGS = {"Accept": "application/json;odata=minimalmetadata"}
+_TABLE_NOT_FOUND = "TableNotFound"
 _NOT_AS_READ = {
-    TableErrorCode.ENTITY_ALREADY_EXISTS.value,
-    TableErrorCode.UPDATE_CONDITION_NOT_SATISFIED.value,
-    TableErrorCode.CONDITION_NOT_MET.value,
-    TableErrorCode.RESOURCE_NOT_FOUND.value,
-    TableErrorCode.ENTITY_NOT_FOUND.value,
+    "EntityAlreadyExists",
+    "UpdateConditionNotSatisfied",
+    "ConditionNotMet",
+    "ResourceNotFound",
+    "EntityNotFound",
 }
-
-_Operation = tuple[str, Mapping[str, Any], Mapping[str, Any]]
 
 
 class TableRows:
@@ -47,100 +43,115 @@ class TableRows:
 
     async def get(self, partition: str, key: str) -> Row | None:
         """Return a row, or None."""
-        async with bounded(_SERVICE):
-            try:
-                return _row(await self._client.get_entity(partition, key))
-            except ResourceNotFoundError:
-                return None
+        async with self._service.bounded():
+            answer = await self._service.ask("GET", self._path(partition, key), headers=_PLAIN, expected={200, 404})
+        if answer.status == 404:  # noqa: PLR2004 - neither the row nor perhaps its table is there
+            return None
+        return _row(json.loads(answer.body), answer.headers["etag"])
 
     async def transact(self, partition: str, writes: Sequence[Write]) -> Sequence[str | None]:
         """Do all writes or none, and return each row's new version, None for a removed one."""
         check(partition, writes)
-        operations = [_operation(partition, write) for write in writes]
-        async with bounded(_SERVICE):
+        parts = [self._part(partition, write) for write in writes]
+        async with self._service.bounded():
             try:
-                return await self._submit(operations)
-            except HttpResponseError as error:
-                if code_of(error) != TableErrorCode.TABLE_NOT_FOUND.value:
+                return await self._submit(parts)
+            except StorageError as error:
+                if error.code != _TABLE_NOT_FOUND:
                     raise
-            with suppress(ResourceExistsError):
-                await self._client.create_table()
-            return await self._submit(operations)
+            body = json.dumps({"TableName": self._table}).encode()
+            headers = _JSON | _PLAIN | {"Prefer": "return-no-content"}
+            await self._service.ask("POST", "/Tables", headers=headers, body=body, expected={201, 204, 409})
+            return await self._submit(parts)
 
     async def scan(self, first: str, end: str, key: str, limit: int, start: Position | None) -> Slice:
         """Return rows with one key from a range of partitions, in the order of the partitions."""
-        return await self._query(_PARTITIONS, {"first": first, "end": end, "key": key}, limit, start)
+        condition = f"PartitionKey ge {_text(first)} and PartitionKey lt {_text(end)} and RowKey eq {_text(key)}"
+        return await self._query(condition, limit, start)
 
     async def walk(self, limit: int, start: Position | None) -> Slice:
         """Return rows of any key from all partitions, in the order of the partitions and then the keys."""
-        return await self._query("", {}, limit, start)
+        return await self._query("", limit, start)
 
     async def find(self, prefix: str, limit: int, start: Position | None) -> Slice:
         """Return rows whose keys begin with a prefix, in the order of the partitions and the keys."""
-        return await self._query(_PREFIX, {"first": prefix, "end": end_of(prefix)}, limit, start)
+        return await self._query(f"RowKey ge {_text(prefix)} and RowKey lt {_text(end_of(prefix))}", limit, start)
 
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
         """Return rows of one partition from a range of keys, in the order of the keys."""
-        return await self._query(_KEYS, {"partition": partition, "first": first, "end": end}, limit, start)
-
-    async def _query(self, condition: str, values: Mapping[str, str], limit: int, start: Position | None) -> Slice:
-        found = self._client.query_entities(condition, parameters=dict(values), results_per_page=limit)
-        token = None if start is None else {"PartitionKey": start.partition, "RowKey": start.key}
-        pages = cast("AsyncPageIterator[TableEntity]", found.by_page(cast("Any", token)))
-        async with bounded(_SERVICE):
-            try:
-                rows = [_row(entity) async for entity in await anext(pages)]
-            except ResourceNotFoundError:
-                return Slice((), None)
-        following = cast("dict[str, Any] | None", pages.continuation_token)
-        if following is None:
-            return Slice(rows, None)
-        return Slice(rows, Position(following["PartitionKey"], following["RowKey"]))
+        condition = f"PartitionKey eq {_text(partition)} and RowKey ge {_text(first)} and RowKey lt {_text(end)}"
+        return await self._query(condition, limit, start)
 
     async def close(self) -> None:
         """Give the connections back."""
-        if "_client" in vars(self):
-            await self._client.close()
-            del self._client
+        if "_service" in vars(self):
+            await self._service.close()
+            del self._service
 
     @cached_property
-    def _client(self) -> TableClient:
-        options = {"retry_backoff_factor": 0.2, **client_options()}
-        if isinstance(self._connection, Endpoint):
-            return TableClient(self._connection.url, self._table, credential=self._connection.credential, **options)
-        return TableClient.from_connection_string(self._connection, self._table, **options)
+    def _service(self) -> Service:
+        return Service("table", self._connection, _VERSION)
 
-    async def _submit(self, operations: Sequence[_Operation]) -> Sequence[str | None]:
+    async def _query(self, condition: str, limit: int, start: Position | None) -> Slice:
+        query = {"$top": str(limit)} | ({"$filter": condition} if condition else {})
+        if start is not None:
+            query["NextPartitionKey"] = start.partition
+            if start.key is not None:
+                query["NextRowKey"] = start.key
+        async with self._service.bounded():
+            answer = await self._service.ask(
+                "GET", f"/{self._table}()", query=query, headers=_WITH_ETAGS, expected={200, 404}
+            )
+        if answer.status == 404:  # noqa: PLR2004 - the table is not there
+            return Slice((), None)
+        rows = [_row(entity, entity["odata.etag"]) for entity in json.loads(answer.body)["value"]]
+        partition = answer.headers.get("x-ms-continuation-nextpartitionkey")
+        if partition is None:
+            return Slice(rows, None)
+        return Slice(rows, Position(partition, answer.headers.get("x-ms-continuation-nextrowkey")))
+
+    async def _submit(self, parts: Sequence[bytes]) -> Sequence[str | None]:
         """Send a transaction, once.
 
         Sent again after its answer was lost, it would conflict with itself: the caller would be told that
-        somebody else was faster, of a change that was made. The SDK repeats a POST by itself when told 500 or 503.
+        somebody else was faster, of a change that was made.
         """
+        content_type, body = batch.pack(parts)
+        headers = {"Content-Type": content_type, "Accept": "application/json", "DataServiceVersion": "3.0"}
+        answer = await self._service.ask("POST", "/$batch", headers=headers, body=body, expected={202}, once=True)
         try:
-            answers = await self._client.submit_transaction(operations, retry_total=0, read_timeout=DEADLINE)
-        except TableTransactionError as error:
-            if code_of(error) in _NOT_AS_READ:
-                raise Conflict(f"A row is not as it was read: {code_of(error)}.") from error
+            return batch.etags(answer, len(parts))
+        except StorageError as error:
+            if error.code in _NOT_AS_READ:
+                raise Conflict(f"A row is not as it was read: {error.code}.") from error
             raise
-        return [answer.get("etag") for answer in answers]
+
+    def _part(self, partition: str, write: Write) -> bytes:
+        url = self._service.url + self._path(partition, write.key)
+        match write:
+            case Insert():
+                entity = {"PartitionKey": partition, "RowKey": write.key, **_properties(write.text)}
+                headers = _JSON | {"Prefer": "return-no-content"}
+                return batch.part("POST", f"{self._service.url}/{self._table}", headers, json.dumps(entity).encode())
+            case Replace():
+                body = json.dumps(_properties(write.text)).encode()
+                return batch.part("PUT", url, _JSON | {"If-Match": write.version}, body)
+            case Upsert():
+                return batch.part("PUT", url, _JSON, json.dumps(_properties(write.text)).encode())
+            case Delete():
+                return batch.part("DELETE", url, {"If-Match": write.version})
+
+    def _path(self, partition: str, key: str) -> str:
+        return f"/{self._table}(PartitionKey={_encoded(partition)},RowKey={_encoded(key)})"
 
 
-def _operation(partition: str, write: Write) -> _Operation:
-    keys = {"PartitionKey": partition, "RowKey": write.key}
-    match write:
-        case Insert():
-            return "create", keys | _properties(write.text), {"response_preference": "return-no-content"}
-        case Replace():
-            options = {"mode": UpdateMode.REPLACE, **_only_if(write.version)}
-            return "update", keys | _properties(write.text), options
-        case Upsert():
-            return "upsert", keys | _properties(write.text), {"mode": UpdateMode.REPLACE}
-        case Delete():
-            return "delete", keys, _only_if(write.version)
+def _text(value: str) -> str:
+    """Return a text as it stands in a condition."""
+    return "'" + value.replace("'", "''") + "'"
 
 
-def _only_if(version: str) -> dict[str, Any]:
-    return {"etag": version, "match_condition": MatchConditions.IfNotModified}
+def _encoded(value: str) -> str:
+    return quote(_text(value), safe="':=~")
 
 
 def _columns() -> Iterator[str]:
@@ -153,6 +164,6 @@ def _properties(text: str) -> dict[str, str]:
     return dict(zip(_columns(), chunks, strict=False))
 
 
-def _row(entity: TableEntity) -> Row:
+def _row(entity: Mapping[str, Any], version: str) -> Row:
     text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns()))
-    return Row(entity["PartitionKey"], entity["RowKey"], text, str(entity.metadata["etag"]))
+    return Row(entity["PartitionKey"], entity["RowKey"], text, version)

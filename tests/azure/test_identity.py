@@ -1,9 +1,9 @@
 """The app on an identity of its own: with its storage, whose keys may be off, and with Azure Resource Manager."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from ssl import SSLCertVerificationError
 
 import pytest
 from azure.core.credentials_async import AsyncTokenCredential
@@ -19,9 +19,9 @@ from registry_api.service.ports import Message
 from registry_api.service.records import StorageUnavailable
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
+from registry_api.storage.connection import Endpoint
 from registry_api.storage.queues import StorageQueue
 from registry_api.storage.rows import Insert
-from registry_api.storage.sdk import Endpoint
 from registry_api.storage.tables import TableRows
 from tests.azure.world import Token
 from tests.live import RunningApp, follow
@@ -43,8 +43,7 @@ def trusting_azurite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """Yield an Azurite that speaks https and takes access tokens, trusted by whoever connects."""
     certificate = Certificate(tmp_path / "certificate")
     certificate.make_unless_valid()
-    trusting = ssl.create_default_context(cafile=str(certificate.file))
-    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     with azurite.start(tmp_path / "data", certificate=certificate) as storage:
         yield storage
 
@@ -95,6 +94,17 @@ async def test_a_token_for_something_else_is_refused(trusting_azurite: Azurite) 
             await rows.get("partition", "key")
     finally:
         await rows.close()
+
+
+async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
+    trusting_azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates are verified, and it is told that there is no connection; no token was sent."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    rows = TableRows(Endpoint(f"{trusting_azurite.table_endpoint}/{ACCOUNT}", Token()), "registries")
+    with pytest.raises(StorageUnavailable, match="no connection") as caught:
+        await rows.get("partition", "key")
+    assert isinstance(caught.value.__cause__.__cause__ if caught.value.__cause__ else None, SSLCertVerificationError)
 
 
 def test_the_settings_decide_who_the_app_is(environment: Callable[[dict[str, str]], None]) -> None:

@@ -13,8 +13,32 @@ from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows
 from tests.contract.faulty import FaultyProxy
 from tests.contract.receivers import AzureReceiver, MemoryReceiver, Receiver
+from tests.contract.sdk.queues import SdkQueue
+from tests.contract.sdk.tables import SdkRows
 
-IMPLEMENTATIONS = ("memory", "azurite")
+ROWS: dict[str, type[TableRows | SdkRows]] = {"own": TableRows, "sdk": SdkRows}
+QUEUES: dict[str, type[StorageQueue | SdkQueue]] = {"own": StorageQueue, "sdk": SdkQueue}
+CLIENTS = tuple(ROWS)
+IMPLEMENTATIONS = ("memory", *CLIENTS)
+
+
+@pytest.fixture(params=CLIENTS)
+def storage_client(request: pytest.FixtureRequest) -> str:
+    """Return which client of Azure Storage is tested: the app's own, or the SDK."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def new_rows(storage_client: str) -> type[TableRows | SdkRows]:
+    """Return the client's rows, to be made."""
+    return ROWS[storage_client]
+
+
+@pytest.fixture
+def new_queue(storage_client: str) -> type[StorageQueue | SdkQueue]:
+    """Return the client's queue, to be made."""
+    return QUEUES[storage_client]
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -24,7 +48,7 @@ async def rows(request: pytest.FixtureRequest) -> AsyncIterator[Rows]:
         yield MemoryRows()
         return
     emulator: Azurite = request.getfixturevalue("azurite")
-    tables = TableRows(emulator.connection_string(), f"table{secrets.token_hex(8)}")
+    tables = ROWS[request.param](emulator.connection_string(), f"table{secrets.token_hex(8)}")
     yield tables
     await tables.close()
 
@@ -42,7 +66,7 @@ async def receiver(request: pytest.FixtureRequest) -> AsyncIterator[Receiver]:
         yield MemoryReceiver()
         return
     emulator: Azurite = request.getfixturevalue("azurite")
-    azure = AzureReceiver(emulator.connection_string(), f"queue-{secrets.token_hex(8)}")
+    azure = AzureReceiver(emulator.connection_string(), f"queue-{secrets.token_hex(8)}", QUEUES[request.param])
     yield azure
     await azure.close()
 
@@ -62,16 +86,20 @@ async def queue_proxy(azurite: Azurite) -> AsyncIterator[FaultyProxy]:
 
 
 @pytest.fixture
-async def proxied_store(azurite: Azurite, table_proxy: FaultyProxy) -> AsyncIterator[RegistryStore]:
+async def proxied_store(
+    azurite: Azurite, table_proxy: FaultyProxy, new_rows: type[TableRows | SdkRows]
+) -> AsyncIterator[RegistryStore]:
     """Yield a store that reaches its table through the proxy."""
-    tables = TableRows(table_proxy.before(azurite.connection_string()), f"table{secrets.token_hex(8)}")
+    tables = new_rows(table_proxy.before(azurite.connection_string()), f"table{secrets.token_hex(8)}")
     yield RegistryStore(tables)
     await tables.close()
 
 
 @pytest.fixture
-async def proxied_queue(azurite: Azurite, queue_proxy: FaultyProxy) -> AsyncIterator[StorageQueue]:
+async def proxied_queue(
+    azurite: Azurite, queue_proxy: FaultyProxy, new_queue: type[StorageQueue | SdkQueue]
+) -> AsyncIterator[StorageQueue | SdkQueue]:
     """Yield a queue that is reached through the proxy."""
-    queue = StorageQueue(queue_proxy.before(azurite.connection_string()), f"queue-{secrets.token_hex(8)}")
+    queue = new_queue(queue_proxy.before(azurite.connection_string()), f"queue-{secrets.token_hex(8)}")
     yield queue
     await queue.close()

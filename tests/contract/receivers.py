@@ -15,6 +15,7 @@ from registry_api.service.records import Conflict
 from registry_api.storage.memory import Delivery, MemoryQueue
 from registry_api.storage.queues import StorageQueue
 from tests.contract.records import NOW
+from tests.contract.sdk.queues import SdkQueue
 
 INVISIBLE = timedelta(seconds=1)  # the least that Azure allows
 _PATIENCE = 5.0
@@ -75,8 +76,8 @@ class MemoryReceiver:
 class AzureReceiver:
     """Receives from a queue in Azure Storage."""
 
-    def __init__(self, connection_string: str, name: str) -> None:
-        self._queue = StorageQueue(connection_string, name)
+    def __init__(self, connection_string: str, name: str, queue: type[StorageQueue | SdkQueue]) -> None:
+        self._queue = queue(connection_string, name)
         self.queue: WorkQueue = self._queue
         self._client = QueueClient.from_connection_string(connection_string, name)
 

@@ -1,5 +1,6 @@
 """What the service relies on its work queue for, and what the twin of a queue promises."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from registry_api.storage.messages import whole_seconds
 from registry_api.storage.queues import StorageQueue
 from tests.contract.receivers import Receiver
 from tests.contract.records import message
+from tests.contract.sdk.queues import SdkQueue
 
 AT_ONCE = timedelta(0)
 
@@ -68,12 +70,13 @@ async def test_messages_are_independent(receiver: Receiver) -> None:
         await receiver.delete(delivery)
 
 
-async def test_the_functions_host_can_read_it(azurite: Azurite) -> None:
+async def test_the_functions_host_can_read_it(azurite: Azurite, new_queue: type[StorageQueue | SdkQueue]) -> None:
     """On the wire a message is plain JSON, as host.json says, and it never expires."""
-    queue = StorageQueue(azurite.connection_string(), "on-the-wire")
+    name = f"on-the-wire-{secrets.token_hex(4)}"
+    queue = new_queue(azurite.connection_string(), name)
     await queue.send(message(), AT_ONCE)
     await queue.close()
-    async with QueueClient.from_connection_string(azurite.connection_string(), "on-the-wire") as client:
+    async with QueueClient.from_connection_string(azurite.connection_string(), name) as client:
         raw = await client.receive_message()
     assert raw is not None
     assert Message.model_validate_json(raw.content) == message()

@@ -12,12 +12,15 @@ import pytest
 from devstack.azurite import Azurite
 from registry_api.service.records import Conflict, StorageUnavailable
 from registry_api.settings import DEVELOPMENT_KEY
-from registry_api.storage import sdk
+from registry_api.storage import service
 from registry_api.storage.queues import StorageQueue
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows
 from tests.contract.faulty import Fault, FaultyProxy
 from tests.contract.records import ELSEWHERE, acceptance_of, message, new, updated
+from tests.contract.sdk import client
+from tests.contract.sdk.queues import SdkQueue
+from tests.contract.sdk.tables import SdkRows
 
 AT_ONCE = timedelta(0)
 OTHER_KEY = "A" * 86 + "=="
@@ -26,7 +29,10 @@ NOBODY_LISTENS = 1
 LOST = [Fault.ANSWER_LOST, Fault.ANSWER_RESET, Fault.ANSWER_TRUNCATED, Fault.FAILS_AFTERWARDS]
 NOT_DONE = [Fault.SERVER_BUSY, Fault.SERVER_FAILS, Fault.THROTTLED, Fault.REQUEST_RESET]
 
-Call = Callable[[RegistryStore, StorageQueue], Awaitable[object]]
+Queue = StorageQueue | SdkQueue
+NewRows = type[TableRows | SdkRows]
+NewQueue = type[Queue]
+Call = Callable[[RegistryStore, Queue], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "read": lambda store, _: store.read(ELSEWHERE),
     "read_operation": lambda store, _: store.read_operation(ELSEWHERE, "x.1"),
@@ -36,10 +42,10 @@ CALLS: dict[str, Call] = {
 }
 
 
-async def fails(call: Call, connection_string: str) -> StorageUnavailable:
+async def fails(call: Call, connection_string: str, new_rows: NewRows, new_queue: NewQueue) -> StorageUnavailable:
     """Return the error of a call."""
-    tables = TableRows(connection_string, "registries")
-    queue = StorageQueue(connection_string, "provisioning")
+    tables = new_rows(connection_string, "registries")
+    queue = new_queue(connection_string, "provisioning")
     try:
         with pytest.raises(StorageUnavailable) as caught:
             await call(RegistryStore(tables), queue)
@@ -50,28 +56,35 @@ async def fails(call: Call, connection_string: str) -> StorageUnavailable:
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_storage_that_is_away_is_told_in_time(azurite: Azurite, call: str) -> None:
+async def test_storage_that_is_away_is_told_in_time(
+    azurite: Azurite, new_rows: NewRows, new_queue: NewQueue, call: str
+) -> None:
     """When nobody listens, every call says so well before a caller's ten seconds are over, and why."""
     connection_string = azurite.connection_string()
     for port in azurite.ports:
         connection_string = connection_string.replace(f":{port}/", f":{NOBODY_LISTENS}/")
     begin = time.monotonic()
-    error = await fails(CALLS[call], connection_string)
-    assert time.monotonic() - begin < sdk.DEADLINE
+    error = await fails(CALLS[call], connection_string, new_rows, new_queue)
+    assert time.monotonic() - begin < service.DEADLINE
     assert error.__cause__ is not None
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_a_wrong_key_is_told_without_any_key(azurite: Azurite, call: str) -> None:
+async def test_a_wrong_key_is_told_without_any_key(
+    azurite: Azurite, new_rows: NewRows, new_queue: NewQueue, call: str
+) -> None:
     """Storage that refuses the app is unavailable to it; the message holds no secret."""
-    error = await fails(CALLS[call], azurite.connection_string().replace(DEVELOPMENT_KEY, OTHER_KEY))
+    connection_string = azurite.connection_string().replace(DEVELOPMENT_KEY, OTHER_KEY)
+    error = await fails(CALLS[call], connection_string, new_rows, new_queue)
     assert OTHER_KEY not in str(error)
     assert "storage cannot do it: A" in str(error)
 
 
-async def test_an_account_that_is_not_there_is_no_conflict(azurite: Azurite) -> None:
+async def test_an_account_that_is_not_there_is_no_conflict(
+    azurite: Azurite, new_rows: NewRows, new_queue: NewQueue
+) -> None:
     """A commit to nowhere is unavailable storage, not somebody else's change."""
-    await fails(CALLS["commit"], azurite.connection_string("nobody"))
+    await fails(CALLS["commit"], azurite.connection_string("nobody"), new_rows, new_queue)
 
 
 @pytest.mark.parametrize("fault", LOST)
@@ -116,7 +129,7 @@ async def test_a_read_is_repeated(proxied_store: RegistryStore, table_proxy: Fau
 
 # Of 429 the SDK for queues makes an error at once; the service itself answers 503 when it is busy.
 @pytest.mark.parametrize("fault", [fault for fault in LOST + NOT_DONE if fault is not Fault.THROTTLED])
-async def test_a_message_is_sent_again(proxied_queue: StorageQueue, queue_proxy: FaultyProxy, fault: Fault) -> None:
+async def test_a_message_is_sent_again(proxied_queue: Queue, queue_proxy: FaultyProxy, fault: Fault) -> None:
     """A passing fault is not noticed by who sends: a second message would do no harm."""
     await proxied_queue.send(message(), AT_ONCE)
     queue_proxy.methods.clear()
@@ -127,13 +140,14 @@ async def test_a_message_is_sent_again(proxied_queue: StorageQueue, queue_proxy:
 
 async def test_storage_that_falls_silent_is_given_up(
     proxied_store: RegistryStore,
-    proxied_queue: StorageQueue,
+    proxied_queue: Queue,
     table_proxy: FaultyProxy,
     queue_proxy: FaultyProxy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A call that gets no answer ends at the deadline, whatever it is."""
-    monkeypatch.setattr(sdk, "DEADLINE", 0.2)
+    for module in (service, client):
+        monkeypatch.setattr(module, "DEADLINE", 0.2)
     table_proxy.faults.extend([Fault.SILENCE] * len(CALLS))
     queue_proxy.faults.append(Fault.SILENCE)
     for call in CALLS.values():
@@ -145,7 +159,7 @@ async def test_storage_that_falls_silent_is_given_up(
 
 async def test_it_recovers_by_itself(
     proxied_store: RegistryStore,
-    proxied_queue: StorageQueue,
+    proxied_queue: Queue,
     table_proxy: FaultyProxy,
     queue_proxy: FaultyProxy,
 ) -> None:
@@ -165,7 +179,7 @@ async def test_it_recovers_by_itself(
 
 async def test_a_call_is_one_request(
     proxied_store: RegistryStore,
-    proxied_queue: StorageQueue,
+    proxied_queue: Queue,
     table_proxy: FaultyProxy,
     queue_proxy: FaultyProxy,
 ) -> None:
@@ -182,10 +196,12 @@ async def test_a_call_is_one_request(
     assert queue_proxy.methods == ["POST"]
 
 
-async def test_several_may_write_first(azurite: Azurite) -> None:
+async def test_several_may_write_first(
+    azurite: Azurite, storage_client: str, new_rows: NewRows, new_queue: NewQueue
+) -> None:
     """Who finds table or queue made by somebody else meanwhile goes on as if it had been there."""
-    tables = [TableRows(azurite.connection_string(), "madeatonce") for _ in range(4)]
-    queues = [StorageQueue(azurite.connection_string(), "made-at-once") for _ in range(4)]
+    tables = [new_rows(azurite.connection_string(), f"madeatonce{storage_client}") for _ in range(4)]
+    queues = [new_queue(azurite.connection_string(), f"made-at-once-{storage_client}") for _ in range(4)]
     stores = [RegistryStore(rows) for rows in tables]
     await asyncio.gather(
         *(store.commit(acceptance_of(new(f"demo{number}"))) for number, store in enumerate(stores)),
@@ -195,10 +211,10 @@ async def test_several_may_write_first(azurite: Azurite) -> None:
     await asyncio.gather(*(rows.close() for rows in tables), *(queue.close() for queue in queues))
 
 
-async def test_a_closed_store_opens_again(azurite: Azurite) -> None:
+async def test_a_closed_store_opens_again(azurite: Azurite, new_rows: NewRows, new_queue: NewQueue) -> None:
     """Closing gives connections back and is harmless before, twice, and in between."""
-    tables = TableRows(azurite.connection_string(), "closedandopened")
-    queue = StorageQueue(azurite.connection_string(), "closed-and-opened")
+    tables = new_rows(azurite.connection_string(), "closedandopened")
+    queue = new_queue(azurite.connection_string(), "closed-and-opened")
     for _ in range(2):
         await tables.close()
         await queue.close()
@@ -209,10 +225,10 @@ async def test_a_closed_store_opens_again(azurite: Azurite) -> None:
     await queue.close()
 
 
-def test_the_store_costs_no_sdk_before_it_is_used() -> None:
-    """A cold start imports neither the Azure SDK nor an HTTP client for the sake of the store."""
+def test_storage_costs_no_sdk() -> None:
+    """Neither the Azure SDK nor an HTTP client of somebody else is imported for the sake of storage."""
     program = (
-        "import sys, registry_api.storage.store, registry_api.storage.messages, registry_api.storage.memory;"
+        "import sys, registry_api.storage.store, registry_api.storage.tables, registry_api.storage.queues;"
         "print(sorted({'azure', 'aiohttp', 'requests', 'cryptography'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

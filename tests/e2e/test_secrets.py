@@ -184,7 +184,7 @@ async def test_no_secret_is_ever_told(
 ) -> None:
     """Not in a log at DEBUG, the SDKs' included, nor anywhere that anybody can read, whatever goes well or wrong."""
     caplog.set_level(logging.DEBUG)
-    for name in ("registry_api.storage.sdk", "azure", "aiohttp"):
+    for name in ("registry_api.storage.service", "azure", "aiohttp"):
         caplog.set_level(logging.DEBUG, name)
     bearer = {"authorization": f"Bearer {cage.token}"}
     document = {"name": "Demo1", "location": "eastus"}

@@ -7,16 +7,16 @@ None of these can be made of the models here.
 
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from registry_api.domain.record import Record
 
-class Body(BaseModel):
+
+class Body(Record):
     """A part of an answer, whose fields are camelCase on the wire."""
 
-    model_config = ConfigDict(
-        frozen=True, defer_build=True, alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
-    )
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True)
 
 
 class ArmResourceId(Body):

@@ -4,11 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 
@@ -28,18 +26,6 @@ _REFUSED_AS_WRONG = {400, 413}
 
 _quiet = logging.getLogger(__name__)
 _quiet.setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A service of a storage account, and who uses it. No key is needed, and none may be allowed."""
-
-    url: str
-    credential: AsyncTokenCredential
-
-
-Connection = str | Endpoint
-"""A connection string with a key, or an address and an identity."""
 
 
 def client_options() -> dict[str, Any]:

@@ -1,0 +1,236 @@
+"""Connections that speak as much of HTTP/1.1 as Azure Storage does.
+
+Whatever is not just as expected breaks the connection off: what comes next could be taken for another request's answer.
+"""
+
+import asyncio
+import re
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import SplitResult
+
+_CONNECT_WITHIN = 2.0
+_AT_ONCE = 100
+# Azurite drops a connection after five idle seconds. A request that crosses with that is lost, and not every
+# request may be sent again.
+_IDLE_AT_MOST = 4.0
+_LONGEST_HEAD = 64 * 1024
+_LONGEST_BODY = 64 * 1024 * 1024
+_HEAD_END = b"\r\n\r\n"
+_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. The names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NoAnswerError(Exception):
+    """No connection was made, or it broke, or what came was no answer. What was sent may have been carried out."""
+
+
+class Connections:
+    """The connections to one server; each is used for one request at a time.
+
+    Args:
+        address: Where it is.
+    """
+
+    def __init__(self, address: SplitResult) -> None:
+        if address.scheme not in {"http", "https"} or address.hostname is None:
+            raise ValueError("Storage is reached by an http or https address.")
+        self._host, self._is_secure = address.hostname, address.scheme == "https"
+        self._port = address.port or (443 if self._is_secure else 80)
+        self._idle: deque[_Connection] = deque()
+        self._free = asyncio.Semaphore(_AT_ONCE)
+
+    async def exchange(self, request: bytes, read_within: float) -> Answer:
+        """Send a request, once, and return the answer.
+
+        Args:
+            request: All of its bytes.
+            read_within: Seconds in which something more of the answer has to come.
+
+        Raises:
+            NoAnswerError: If there was none.
+        """
+        async with self._free:
+            connection = self._take() or await self._connect()
+            try:
+                answer = await connection.exchange(request, read_within)
+            except BaseException:
+                connection.abort()
+                raise
+        if connection.is_reusable:
+            self._idle.append(connection)
+        else:
+            connection.abort()
+        return answer
+
+    async def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    def _take(self) -> "_Connection | None":
+        """Return the connection that was used last, and end those that were idle for too long."""
+        oldest_allowed = asyncio.get_running_loop().time() - _IDLE_AT_MOST
+        while self._idle and (self._idle[0].idle_since < oldest_allowed or not self._idle[0].is_reusable):
+            self._idle.popleft().abort()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_reusable:
+                return connection
+        return None
+
+    async def _connect(self) -> "_Connection":
+        try:
+            async with asyncio.timeout(_CONNECT_WITHIN):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    _Connection, self._host, self._port, ssl=self._tls
+                )
+        except TimeoutError as error:
+            raise NoAnswerError(f"no connection within {_CONNECT_WITHIN} seconds") from error
+        except OSError as error:
+            raise NoAnswerError("no connection") from error
+        return connection
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext | None:
+        """Return what verifies the server's certificate and name."""
+        return ssl.create_default_context() if self._is_secure else None
+
+
+class _Connection(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed = asyncio.get_running_loop().create_future()
+        self._goes_on = True
+        self.idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP and TLS have no other
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what came for who waits."""
+        self._received += data
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits."""
+        del exc
+        self._transport = None
+        self._wake()
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    @property
+    def is_reusable(self) -> bool:
+        """Tell whether the next answer could be taken from it: it is open, and nothing came that nobody asked for."""
+        open_still = self._transport is not None and not self._transport.is_closing()
+        return open_still and self._goes_on and not self._received
+
+    def abort(self) -> None:
+        """End it at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self) -> None:
+        """End it, and return when it has ended."""
+        self.abort()
+        await self._closed
+
+    async def exchange(self, request: bytes, read_within: float) -> Answer:
+        """Send a request and return the answer."""
+        if self._transport is None:
+            raise NoAnswerError("the connection is closed")
+        self._transport.write(request)
+        head = await self._until(_HEAD_END, read_within)
+        first, *lines = head.split(b"\r\n")
+        status, fields = _STATUS.fullmatch(first), [_FIELD.fullmatch(line) for line in lines]
+        if status is None:
+            raise NoAnswerError("the answer has no status")
+        headers: dict[str, str] = {}
+        for field in fields:
+            if field is None:
+                raise NoAnswerError("the answer has a header that is none")
+            name = field[1].decode().lower()
+            if name in headers and name in {"content-length", "transfer-encoding"}:
+                raise NoAnswerError("the answer has two lengths")
+            headers[name] = field[2].decode("latin-1")
+        answer = Answer(int(status[1]), headers, await self._body(int(status[1]), headers, read_within))
+        self._goes_on = headers.get("connection", "").lower() != "close"
+        self.idle_since = asyncio.get_running_loop().time()
+        return answer
+
+    async def _body(self, status: int, headers: Mapping[str, str], read_within: float) -> bytes:
+        length, coding = headers.get("content-length"), headers.get("transfer-encoding")
+        if status in {204, 304}:
+            return b""
+        if coding is None and length is not None and length.isdecimal() and int(length) <= _LONGEST_BODY:
+            return await self._take(int(length), read_within)
+        if coding is None or coding.lower() != "chunked" or length is not None:
+            raise NoAnswerError("the answer's length is not told, or is too long")
+        body = bytearray()
+        while size := await self._chunk(read_within):
+            body += await self._take(size, read_within)
+            if len(body) > _LONGEST_BODY or await self._take(2, read_within) != b"\r\n":
+                raise NoAnswerError("a chunk is not as long as it says, or the answer is too long")
+        if await self._until(b"\r\n", read_within):
+            raise NoAnswerError("the answer has trailers")
+        return bytes(body)
+
+    async def _chunk(self, read_within: float) -> int:
+        size = _CHUNK.fullmatch(await self._until(b"\r\n", read_within))
+        if size is None:
+            raise NoAnswerError("a chunk does not say how long it is")
+        return int(size[1], 16)
+
+    async def _until(self, end: bytes, read_within: float) -> bytes:
+        """Return what comes before an end, and take that away as well."""
+        while (at := self._received.find(end)) < 0:
+            if len(self._received) > _LONGEST_HEAD:
+                raise NoAnswerError("the answer's head is too long")
+            await self._more(read_within)
+        found = bytes(self._received[:at])
+        del self._received[: at + len(end)]
+        return found
+
+    async def _take(self, length: int, read_within: float) -> bytes:
+        while len(self._received) < length:
+            await self._more(read_within)
+        found = bytes(self._received[:length])
+        del self._received[:length]
+        return found
+
+    async def _more(self, read_within: float) -> None:
+        """Return when more has come."""
+        if self._transport is None:
+            raise NoAnswerError("the connection broke")
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(read_within):
+                await self._waiter
+        except TimeoutError as error:
+            raise NoAnswerError(f"nothing came within {read_within} seconds") from error
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

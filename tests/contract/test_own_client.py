@@ -1,0 +1,178 @@
+"""What is the own client's alone: tokens, and answers that are none."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+
+from registry_api.service.records import StorageUnavailable
+from registry_api.storage.connection import Bearer, Endpoint, SharedKey, address_of
+from registry_api.storage.http import Connections, NoAnswerError
+from registry_api.storage.tables import TableRows
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Tokens:
+    """Gives numbered tokens that are valid for some seconds; counts, and fails when told to."""
+
+    def __init__(self, seconds: int = 3600) -> None:
+        self.given, self.seconds, self.fails = 0, seconds, False
+
+    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        """Give a token."""
+        assert scopes == ("https://storage.azure.com/.default",)
+        await asyncio.sleep(0)
+        if self.fails:
+            raise ClientAuthenticationError("secret-detail")
+        self.given += 1
+        return AccessToken(f"token-{self.given}", int(time.time()) + self.seconds)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Do nothing."""
+
+
+async def shown(bearer: Bearer) -> str:
+    """Return the header of a request."""
+    return await bearer.of("GET", "/", {}, {})
+
+
+async def test_a_token_is_shown_until_it_is_about_to_expire() -> None:
+    """Many requests at once ask for one token; it is asked for anew minutes before its end, and when it was refused."""
+    tokens = Tokens()
+    bearer = Bearer(tokens)
+    assert set(await asyncio.gather(*(shown(bearer) for _ in range(10)))) == {"Bearer token-1"}
+    bearer.refused()
+    assert await shown(bearer) == "Bearer token-2"
+    short = Bearer(Tokens(seconds=200))
+    assert [await shown(short) for _ in range(2)] == ["Bearer token-1", "Bearer token-2"]
+
+
+async def test_an_identity_without_a_token_is_storage_that_is_away() -> None:
+    """Its own words are not repeated: they may tell more than callers may know."""
+    tokens = Tokens()
+    tokens.fails = True
+    rows = TableRows(Endpoint("https://127.0.0.1:1/account", tokens), "registries")
+    with pytest.raises(StorageUnavailable) as caught:
+        await rows.get("partition", "key")
+    assert "secret-detail" not in str(caught.value)
+
+
+def test_a_token_is_never_sent_in_the_clear() -> None:
+    """Without TLS there is no client at all."""
+    with pytest.raises(ValueError, match="https"):
+        address_of(Endpoint("http://127.0.0.1/account", Tokens()), "table")
+
+
+def test_where_an_account_is_follows_from_its_connection_string() -> None:
+    """On Azure the address is made of the account's name, and is https unless it says otherwise."""
+    address, authorization = address_of("AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.example", "queue")
+    assert address.geturl() == "https://a.queue.core.example"
+    assert isinstance(authorization, SharedKey)
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[tuple[Connections, Callable[[], int]]]:
+    """Yield connections to a server that gives these answers, one per request, and how many it was asked for."""
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        try:
+            while asked < len(answers):
+                await reader.readuntil(b"\r\n\r\n")
+                asked += 1
+                writer.write(answers[asked - 1])
+                if not answers[asked - 1].startswith(b"HTTP/1.1 200 OK"):
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connections = Connections(urlsplit(f"http://127.0.0.1:{port}"))
+    async with server:
+        yield connections, lambda: asked
+        await connections.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        b"HTTP/1.1 200\r\nContent-Length: -2\r\n\r\nok",
+        b"HTTP/1.1 200\r\nContent-Length: 99999999999\r\n\r\nok",
+        b"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\nok",
+        b"HTTP/1.1 200\r\n\r\nok",
+        b"HTTP/1.1 200\r\nTransfer-Encoding: gzip\r\n\r\nok",
+        b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n",
+        b"HTTP/1.1 200\r\n folded: x\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200\r\nX: " + b"x" * 70_000,
+    ],
+)
+async def test_what_is_no_answer_is_not_taken_for_one(answer: bytes) -> None:
+    """Whatever is not as HTTP/1.1 says, and as storage speaks it, ends the connection."""
+    async with answering(answer) as (connections, _):
+        with pytest.raises(NoAnswerError):
+            await connections.exchange(REQUEST, 1.0)
+        assert not connections._idle
+
+
+async def test_a_chunked_answer_is_put_together() -> None:
+    """Chunks may be of any size, and the connection goes on."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\no\r\nA\r\nk123456789\r\n0\r\n\r\n"
+    async with answering(chunked, GOOD) as (connections, asked):
+        assert (await connections.exchange(REQUEST, 1.0)).body == b"ok123456789"
+        assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
+        assert asked() == 2
+
+
+async def test_what_comes_unasked_is_nobodys_answer() -> None:
+    """Bytes behind an answer end the connection: they would be taken for the answer to the next request."""
+    async with answering(GOOD + GOOD.replace(b"ok", b"no"), GOOD) as (connections, _):
+        assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
+        assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
+
+
+async def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
+    """Storage drops idle connections; who asks next gets a new one, also for what is sent only once."""
+    first = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"  # after which the server closes
+    async with answering(first, GOOD) as (connections, _):
+        await connections.exchange(REQUEST, 1.0)
+        await connections._idle[0]._closed
+        assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
+
+
+async def test_a_canceled_request_takes_its_connection_along() -> None:
+    """Its answer would be the next one's."""
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", GOOD) as (connections, _):
+        with pytest.raises(TimeoutError):
+            await within(0.05, connections.exchange(REQUEST, 1.0))
+        assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
+
+
+async def within(seconds: float, call: Awaitable[object]) -> object:
+    """Return what a call returns, or cancel it."""
+    async with asyncio.timeout(seconds):
+        return await call
