@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import cold, growth, memory, own, report, trips, validation, whole
+from benchmarks import cold, drain, growth, memory, own, pages, report, trips, validation, whole
 from benchmarks.emulator import running_storage
 from benchmarks.table import render
 
@@ -30,6 +30,12 @@ def main() -> None:
             *validation.measure(9 if quick else 25),
             *memory.measure(connection_string, *((300, 1000) if quick else (1000, 100_000))),
         ]
+    with running_storage() as storage:
+        lines += pages.measure(
+            storage.connection_string(), *(((500, 2000), 3) if quick else ((1000, 10_000, 100_000), 9))
+        )
+    with running_storage() as storage:
+        lines += drain.measure(storage.connection_string(), *((60, 500, 2) if quick else (500, 10_000, 3)))
     table = render(lines)
     print(table)
     if given.write:
