@@ -63,10 +63,11 @@ async def get_registry(request: Request, app: App) -> Answer:
     """Read a registry: what is wanted, and under `status` what is true."""
     conditions = arguments.conditions_of(request)
     registry = await registries.read(request.path["name"], arguments.inquiry_of(request, app), ports=app.ports)
-    conditions.check_match(registry.etag)
-    if conditions.excludes(registry.etag):
-        return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": registry.etag})
-    return Answer(HTTPStatus.OK, render.registry_body(registry), {"etag": registry.etag})
+    etag = registry.etag
+    conditions.check_match(etag)
+    if conditions.excludes(etag):
+        return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
+    return Answer(HTTPStatus.OK, render.registry_body(registry), {"etag": etag})
 
 
 async def list_registries(request: Request, app: App) -> Answer:

@@ -11,7 +11,7 @@ from registry_api.domain.plan import Action
 from registry_api.domain.problems import Problem
 from registry_api.domain.regions import Region
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Kind, Resource
+from registry_api.domain.resources import Kind, Resource, state_of
 from registry_api.http.bodies import (
     ActionBody,
     ChangeBody,
@@ -183,7 +183,7 @@ def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) ->
     return RegionStatusBody(
         location=region,
         primary=region == registry.spec.location,
-        state=registry.region_states()[region],
+        state=state_of(resources),
         storage_accounts=[StorageAccountBody(**account.details, name=account.name) for account in accounts],
         container_registry_replica=ReplicaBody(**copy.details, state=copy.state) if copy else None,
         message=next((resource.failure.message for resource in resources if resource.failure), None),

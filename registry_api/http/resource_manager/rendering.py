@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Kind, Resource
+from registry_api.domain.resources import Kind, Resource, state_of
 from registry_api.domain.scope import REGISTRY_TYPE
 from registry_api.domain.spec import ContainerRegistryConfig, StorageConfig
 from registry_api.http.resource_manager.bodies import (
@@ -35,7 +35,7 @@ _GONE = "Gone"
 
 def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
     """Return a registry, whole at every moment of its life."""
-    spec = registry.spec
+    spec, regions = registry.spec, registry.regions
     description = {} if spec.description is None else {"description": spec.description}
     return RegistryResource(
         id=registry.id,
@@ -45,7 +45,7 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
         tags=spec.tags,
         system_data=SystemData.model_validate(registry.system_data.model_dump()),
         properties=RegistryProperties(
-            region_details=[_region(registry, name) for name in spec.region_names],
+            region_details=[_region(registry, name, regions[name]) for name in spec.region_names],
             public_network_access=spec.public_network_access.capitalize(),
             intellectual_property_publisher=(
                 spec.intellectual_property.publisher if spec.intellectual_property else None
@@ -55,8 +55,8 @@ def registry_resource(registry: Registry, base_url: str) -> RegistryResource:
             managed_resource_group_tags=spec.tags,
             provisioning_state=registry.state,
             regions_being_removed=[
-                RemovedRegion(location=name, provisioning_state=registry.region_states()[name], **_message(resources))
-                for name, resources in registry.regions.items()
+                RemovedRegion(location=name, provisioning_state=state_of(resources), **_message(resources))
+                for name, resources in regions.items()
                 if name not in spec.region_names
             ],
             **description,
@@ -85,8 +85,7 @@ def operation_status(operation: Operation, path: str) -> OperationStatusBody:
     )
 
 
-def _region(registry: Registry, name: str) -> RegionDetails:
-    resources = registry.regions[name]
+def _region(registry: Registry, name: str, resources: Sequence[Resource]) -> RegionDetails:
     return RegionDetails(
         location=name,
         acr_details=[
@@ -99,7 +98,7 @@ def _region(registry: Registry, name: str) -> RegionDetails:
             for resource in resources
             if resource.kind is Kind.STORAGE_ACCOUNT
         ],
-        provisioning_state=registry.region_states()[name],
+        provisioning_state=state_of(resources),
         **_message(resources),
     )
 
