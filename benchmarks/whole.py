@@ -45,9 +45,11 @@ async def _measure(connection_string: str, blocks: int) -> dict[str, list[float]
     async def get() -> None:
         app.expect(200, await functions["get_registry"](app.request("GET", known)))
 
-    async def put(path: str = "") -> None:
-        request = app.request("PUT", path or f"registries/whole-{uuid4().hex[:20]}", app.DOCUMENT)
-        app.expect(201, await functions["put_registry"](request))
+    async def put(path: str) -> None:
+        app.expect(201, await functions["put_registry"](app.request("PUT", path, app.DOCUMENT)))
+
+    async def new() -> None:
+        await put(f"registries/whole-{uuid4().hex[:20]}")
 
     async with Peer(connection_string) as peer:
 
@@ -55,12 +57,12 @@ async def _measure(connection_string: str, blocks: int) -> dict[str, list[float]
             if await peer.ask(method, path, body) != status:
                 raise RuntimeError(f"The peer could not do {method}.")
 
-        async def put_peer() -> None:
+        async def new_peer() -> None:
             await expect(201, "PUT", f"registries/whole-{uuid4().hex[:20]}", app.DOCUMENT)
 
         await put(known)
         await expect(201, "PUT", known, app.DOCUMENT)
-        gets, puts = [get, lambda: expect(200, "GET", known)], [put, put_peer]
+        gets, puts = [get, lambda: expect(200, "GET", known)], [new, new_peer]
         found = {"GET": await cpu_of(gets, blocks, 50), "PUT": await cpu_of(puts, blocks, 15)}
         for callers in _CALLERS:
             found[f"GET by {callers}"] = await rate_of(gets, callers, blocks, 320 // callers)
