@@ -1,6 +1,6 @@
 """What the design costs on Azure as it grows, computed from counted round trips; no figure is a measured time.
 
-Prices are in US dollars, East US, pay as you go, for what infra/ makes, as others quoted them 2026-11-25.
+Prices are in US dollars, East US, pay as you go, for what infra/ makes, as others quoted them by 2026-11-25.
 Microsoft's own pages could not be read where this was written; compare before you rely on them:
 https://azure.microsoft.com/pricing/details/storage/tables, .../storage/queues and .../functions (Flex Consumption).
 """
@@ -15,10 +15,10 @@ from registry_api.service.resync import NET_PAGES, ROWS_PER_PAGE
 
 TABLE_TRANSACTION = 0.00036 / 10_000  # one for each call; a transaction of many rows is one
 TABLE_GIGABYTE = 1.25 * 0.045  # a month; zone-redundant, taken as a quarter more than the quoted one
-QUEUE_OPERATION = 0.004 / 10_000  # the highest quoted; the lowest is a tenth
+QUEUE_OPERATION = 0.004 / 10_000  # from memory, to be on the safe side; a tenth of it is quoted
 EXECUTION = 0.40 / 1_000_000
 GIGABYTE_SECOND = 0.000026  # of an instance that works
-READY_GIGABYTE_SECOND = 0.000004  # of one that is always ready
+READY_GIGABYTE_SECOND = 0.000004  # of one that is always ready; from memory
 
 TRANSACTIONS_PER_ACCOUNT = 20_000  # a second; https://learn.microsoft.com/azure/storage/tables/scalability-targets
 ENTITIES_PER_PARTITION = 2_000  # a second
