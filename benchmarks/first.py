@@ -16,13 +16,14 @@ ADDRESS = "http://127.0.0.1:7071/api/registries"
 def main(what: str, name: str = "") -> None:
     """Do it, and tell how many modules are there then."""
     if what != "nothing":
-        functions = _index()
+        functions = index()
         if what != "index":
             _ask(functions, what, name)
     print(len(sys.modules), flush=True)
 
 
-def _index() -> "dict[str, object]":
+def index() -> "dict[str, object]":
+    """Return the functions of the app by their names."""
     import inspect  # noqa: PLC0415 - part of what is measured
     import typing  # noqa: PLC0415 - the same
 
@@ -38,10 +39,9 @@ def _index() -> "dict[str, object]":
     return functions
 
 
-def _ask(functions: "dict[str, object]", method: str, name: str) -> None:
-    import asyncio  # noqa: PLC0415 - part of what is measured
-
-    request = func.HttpRequest(
+def request(method: str, name: str) -> func.HttpRequest:
+    """Return a request as the host hands it over."""
+    return func.HttpRequest(
         method.upper(),
         f"{ADDRESS}/{name}",
         headers={"x-functions-key": KEY, "content-type": "application/json", "content-length": str(len(DOCUMENT))},
@@ -49,7 +49,12 @@ def _ask(functions: "dict[str, object]", method: str, name: str) -> None:
         route_params={"name": name},
         body=DOCUMENT if method == "put" else b"",
     )
-    answer = asyncio.run(functions[f"{method}_registry"](request))  # type: ignore[operator]
+
+
+def _ask(functions: "dict[str, object]", method: str, name: str) -> None:
+    import asyncio  # noqa: PLC0415 - part of what is measured
+
+    answer = asyncio.run(functions[f"{method}_registry"](request(method, name)))  # type: ignore[operator]
     if answer.status_code not in {200, 201}:
         sys.exit(answer.get_body().decode())
 

@@ -1,8 +1,9 @@
 """How things are measured: in turn, so that a change in the machine's speed meets them alike, and by their medians."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
-from time import process_time
+from time import perf_counter, process_time
 
 Call = Callable[[], Awaitable[object]]
 
@@ -24,6 +25,32 @@ async def cpu_of(calls: Sequence[Call], blocks: int, repetitions: int) -> list[f
             if number:
                 found.append((process_time() - began) / repetitions)
     return [median(found) for found in seconds]
+
+
+async def rate_of(calls: Sequence[Call], callers: int, blocks: int, repetitions: int) -> list[float]:
+    """Return how often in a second each call is made by callers who do not wait for each other: medians as above.
+
+    Args:
+        calls: What to measure; a block of each is made before, and does not count.
+        callers: How many make a call at the same time, each one after the other.
+        blocks: How many blocks of each call count.
+        repetitions: How many calls a caller makes in a block.
+    """
+
+    async def caller(call: Call) -> None:
+        for _ in range(repetitions):
+            await call()
+
+    rates: list[list[float]] = [[] for _ in calls]
+    for number in range(blocks + 1):
+        for call, found in zip(calls, rates, strict=True):
+            began = perf_counter()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(callers):
+                    group.create_task(caller(call))
+            if number:
+                found.append(callers * repetitions / (perf_counter() - began))
+    return [median(found) for found in rates]
 
 
 def in_turn(takes: Sequence[Callable[[], float]], rounds: int) -> list[float]:

@@ -1,6 +1,6 @@
 """The one table that all measurements end in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -44,8 +44,12 @@ HEAD = ("what", "floor or peer", "ours", "figure", "goal", "met")
 
 
 def render(lines: Iterable[Line]) -> str:
-    """Return the table as Markdown that can be read as it is."""
-    rows = [HEAD, *(line.cells for line in lines)]
+    """Return the table of all measurements."""
+    return as_markdown([HEAD, *(line.cells for line in lines)])
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows, the head first, as Markdown that can be read as it is."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     texts = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     texts.insert(1, " | ".join("-" * width for width in widths))

@@ -74,6 +74,7 @@ def test_every_decision_is_numbered_once() -> None:
         "docs/notifications.md",
         "docs/deploy.md",
         "docs/operations.md",
+        "docs/performance.md",
         "docs/webhooks.md",
         "docs/clients.md",
         "docs/security.md",

@@ -1,0 +1,34 @@
+"""Many registries at rest, put into the table as rows: asking the app for each would take hours."""
+
+import asyncio
+from typing import Any
+
+from registry_api.domain.registry import RegistryKey
+from registry_api.storage.records import REGISTRY, partition_of
+from registry_api.storage.rows import Insert
+
+_WRITERS = 16
+
+
+async def seed(rows: Any, tenant: str, model: str, wanted: range) -> None:
+    """Put copies of a registry beside it, each with a name of its own and in a partition of its own.
+
+    Args:
+        rows: The table.
+        tenant: Whose registries they are.
+        model: The name of the registry to copy.
+        wanted: The numbers of the copies.
+    """
+    found = await rows.get(partition_of(RegistryKey(tenant, model)), REGISTRY)
+    numbers = iter(wanted)
+
+    async def write() -> None:
+        for number in numbers:
+            name = f"{model}-{number}"
+            await rows.transact(
+                partition_of(RegistryKey(tenant, name)), [Insert(REGISTRY, found.text.replace(model, name))]
+            )
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_WRITERS):
+            group.create_task(write())
