@@ -14,11 +14,12 @@ from azure.data.tables.aio import TableClient
 
 from registry_api.service.records import Conflict
 from registry_api.storage.records import end_of
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
+from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check, stored
 from registry_api.storage.sdk import DEADLINE, Connection, Endpoint, bounded, client_options, code_of
 
 _SERVICE = "Table storage"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
+_CHUNK_OF_BYTES = 48_000  # a property holds 64 Ki
 _PARTITIONS = "PartitionKey ge @first and PartitionKey lt @end and RowKey eq @key"
 _KEYS = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end"
 _PREFIX = "RowKey ge @first and RowKey lt @end"
@@ -148,11 +149,15 @@ def _columns() -> Iterator[str]:
     yield from (f"data{number}" for number in count(1))
 
 
-def _properties(text: str) -> dict[str, str]:
-    chunks = (text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK))
+def _properties(text: str) -> dict[str, str | bytes]:
+    data = stored(text)
+    size = _CHUNK if isinstance(data, str) else _CHUNK_OF_BYTES
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
     return dict(zip(_columns(), chunks, strict=False))
 
 
 def _row(entity: TableEntity) -> Row:
-    text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns()))
+    chunks = [entity[column] for column in takewhile(entity.__contains__, _columns())]
+    is_text = not chunks or isinstance(chunks[0], str)
+    text = "".join(chunks) if is_text else b"".join(chunks).decode("utf-8", "surrogatepass")
     return Row(entity["PartitionKey"], entity["RowKey"], text, str(entity.metadata["etag"]))
