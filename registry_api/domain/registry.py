@@ -107,8 +107,9 @@ class Visit(Record):
     number: int = 0  # visits so far for this request, from which the delay between them grows
 
 
+CLOCK_SKEW = timedelta(seconds=5)  # between any two readings, by whichever machine's clock, of the same moment
 LEASE = timedelta(seconds=30)
-_CLOCKS_DIFFER_BY = LEASE  # at most, or a lease is taken for the work of a clock that is wrong
+_LONGEST_LEASE = 2 * LEASE  # what is longer was written by a clock that is wrong
 
 
 class Lease(Record):
@@ -119,7 +120,7 @@ class Lease(Record):
 
     def is_held(self, now: datetime) -> bool:
         """Tell whether a worker holds it."""
-        return self.expires is not None and now < self.expires <= now + LEASE + _CLOCKS_DIFFER_BY
+        return self.expires is not None and now < self.expires <= now + _LONGEST_LEASE
 
 
 class Registry(Record):

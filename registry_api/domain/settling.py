@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from registry_api.domain.plan import Observation, Presence, Verb
-from registry_api.domain.registry import Registry
+from registry_api.domain.registry import CLOCK_SKEW, Registry
 from registry_api.domain.resources import Resource
 
 LONGEST_SETTLING = timedelta(minutes=10)  # what is in doubt for longer was noted by a clock that is wrong
@@ -66,4 +66,4 @@ def settled(resource: Resource, seen: Observation, now: datetime, *, is_wanted: 
 
 
 def _is_pending(until: datetime | None, now: datetime) -> bool:
-    return until is not None and now < until <= now + LONGEST_SETTLING
+    return until is not None and now - CLOCK_SKEW < until <= now + LONGEST_SETTLING

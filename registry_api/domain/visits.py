@@ -10,6 +10,7 @@ from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import FALSE, LEASE, Lease, ProvisioningState, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey, ResourceState, rename
+from registry_api.domain.room import fitted
 from registry_api.domain.settling import Doubt, doubted
 from registry_api.domain.status import with_ready, with_steps
 
@@ -99,7 +100,7 @@ def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry
     is_same = registry.serial == findings.serial
     registry = registry.model_copy(
         update={
-            "resources": _found(registry, findings, now, is_same=is_same),
+            "resources": fitted(_found(registry, findings, now, is_same=is_same)),
             "lease": registry.lease.model_copy(update={"expires": None}),
         }
     )

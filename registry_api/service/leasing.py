@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from registry_api.domain import visits
-from registry_api.domain.registry import LEASE, Registry, service_of
+from registry_api.domain.registry import CLOCK_SKEW, LEASE, Registry, service_of
 from registry_api.service.announcing import commit
 from registry_api.service.ports import Clock, Ports
 from registry_api.service.recording import commit_of
@@ -22,10 +22,18 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class KeptLease:
-    """A lease as its holder knows it. Without word of a renewal it ends, whatever the row says by then."""
+    """A lease as its holder knows it. Without word of a renewal it ends, whatever the row says by then.
+
+    It ends for its holder before it does for a machine whose clock is ahead.
+    """
 
     clock: Clock
-    until: datetime
+    expires: datetime
+
+    @property
+    def until(self) -> datetime:
+        """Return when the holder may act no longer."""
+        return self.expires - CLOCK_SKEW
 
     @property
     def is_held(self) -> bool:
@@ -66,7 +74,7 @@ async def _renew(lease: KeptLease, begun: Registry, ports: Ports) -> None:
                 now = ports.clock.now()
                 renewed = visits.renew_lease(stored.registry, now)
                 await commit(commit_of(stored, renewed, service_of(begun.tenant), now), ports)
-                lease.until = now + LEASE
+                lease.expires = now + LEASE
         except (Conflict, StorageUnavailable, TimeoutError):
             _log.warning("The lease on '%s' is not renewed.", begun.spec.name, exc_info=True)
     _log.warning("The lease on '%s' is lost.", begun.spec.name)

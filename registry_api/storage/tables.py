@@ -1,6 +1,7 @@
 """Rows in Azure Table Storage."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count, takewhile
@@ -11,11 +12,13 @@ from registry_api.service.records import Conflict
 from registry_api.storage import batch
 from registry_api.storage.connection import Connection
 from registry_api.storage.records import end_of
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
+from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check, stored
 from registry_api.storage.service import Service, StorageError
 
 _VERSION = "2019-02-02"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
+_CHUNK_OF_BYTES = 48_000  # a property holds 64 Ki
+_TEXT, _UTF_8 = "data", "utf8"  # the columns of a text that is stored as such, and of one that is stored as bytes
 _JSON = {"Content-Type": "application/json"}
 _PLAIN = {"Accept": "application/json;odata=nometadata"}
 _WITH_ETAGS = {"Accept": "application/json;odata=minimalmetadata"}
@@ -154,16 +157,28 @@ def _encoded(value: str) -> str:
     return quote(_text(value), safe="':=~")
 
 
-def _columns() -> Iterator[str]:
-    yield "data"
-    yield from (f"data{number}" for number in count(1))
+def _columns(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}{number}" for number in count(1))
 
 
 def _properties(text: str) -> dict[str, str]:
-    chunks = (text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK))
-    return dict(zip(_columns(), chunks, strict=False))
+    data = stored(text)
+    if isinstance(data, str):
+        return dict(
+            zip(_columns(_TEXT), (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)), strict=False)
+        )
+    chunks = (data[start : start + _CHUNK_OF_BYTES] for start in range(0, len(data), _CHUNK_OF_BYTES))
+    properties: dict[str, str] = {}
+    for column, chunk in zip(_columns(_UTF_8), chunks, strict=False):
+        properties |= {column: b64encode(chunk).decode(), f"{column}@odata.type": "Edm.Binary"}
+    return properties
 
 
 def _row(entity: Mapping[str, Any], version: str) -> Row:
-    text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns()))
+    if _UTF_8 in entity:
+        chunks = (b64decode(entity[column]) for column in takewhile(entity.__contains__, _columns(_UTF_8)))
+        text = b"".join(chunks).decode("utf-8", "surrogatepass")
+    else:
+        text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns(_TEXT)))
     return Row(entity["PartitionKey"], entity["RowKey"], text, version)

@@ -6,7 +6,7 @@ import pytest
 
 from registry_api.domain import lifecycle, visits
 from registry_api.domain.plan import Observation, Presence, Verb
-from registry_api.domain.registry import LEASE, Registry
+from registry_api.domain.registry import CLOCK_SKEW, LEASE, Registry
 from registry_api.domain.resources import Kind, Resource, ResourceKey, rename
 from registry_api.domain.settling import LONGEST_SETTLING, Doubt, after_lost_visit, doubted, settled
 from tests.domain.registries import NOW, acceptance, begun, created, seen, spec, succeeded
@@ -55,12 +55,15 @@ VANISHING = doubted(RESOURCE, Doubt(Verb.DELETE, LOST))
 def test_what_may_yet_be_undone_is_changing(
     resource: Resource, *, is_wanted: bool, observation: Observation, changes: bool
 ) -> None:
-    """Gone is only what cannot appear any more, there only what cannot vanish; and only for so long."""
-    found = settled(resource, observation, LOST - SECOND, is_wanted=is_wanted)
+    """Gone is only what cannot appear any more, there only what cannot vanish; and only for so long.
+
+    Whose clock is ahead waits as well.
+    """
+    found = settled(resource, observation, LOST + CLOCK_SKEW - SECOND, is_wanted=is_wanted)
 
     assert found.presence == (Presence.CHANGING if changes else observation.presence)
     assert found.details == observation.details
-    assert settled(resource, observation, LOST, is_wanted=is_wanted) == observation
+    assert settled(resource, observation, LOST + CLOCK_SKEW, is_wanted=is_wanted) == observation
 
 
 def test_a_doubt_that_a_wrong_clock_has_noted_is_none() -> None:

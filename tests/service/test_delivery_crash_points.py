@@ -56,9 +56,9 @@ class _Nobody:
         """Refuse to."""
         raise AssertionError(perform)
 
-    async def pause(self) -> None:
+    async def pause(self, fault: Fault) -> None:
         """Refuse to."""
-        raise AssertionError
+        raise AssertionError(fault)
 
 
 _FAULTS = (Fault.BEFORE, Fault.AFTER, Fault.LOST, Fault.REFUSED)

@@ -1,11 +1,12 @@
 """A lease is held for as long as the work takes, and the work ends when it is lost."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from registry_api.domain import visits
-from registry_api.domain.registry import LEASE, RegistryKey
+from registry_api.domain.registry import CLOCK_SKEW, LEASE, RegistryKey
 from registry_api.service import leasing
 from registry_api.service.leasing import KeptLease, under_lease
 from registry_api.service.records import Commit, StorageUnavailable, Stored
@@ -97,7 +98,7 @@ async def test_a_renewal_that_hangs_is_waited_for_no_longer_than_the_lease(
 ) -> None:
     """Whatever storage does, the work ends with the lease that is known of."""
     begun = await read(world)
-    world.clock.advance(LEASE.total_seconds() - 0.02)
+    world.clock.advance((LEASE - CLOCK_SKEW).total_seconds() - 0.02)
 
     async def hang(_: object) -> None:
         try:
@@ -120,11 +121,26 @@ async def test_work_that_fails_says_so(world: World) -> None:
 
 
 async def test_a_lease_that_is_answered_late_is_no_licence_to_work(world: World) -> None:
-    """Who learns of its lease when that is over leaves the work alone."""
+    """Who learns of its lease when that is over, for a machine whose clock is ahead, leaves the work alone."""
     begun = await read(world)
-    world.clock.advance(LEASE.total_seconds())
+    world.clock.advance((LEASE - CLOCK_SKEW).total_seconds())
+    assert not begun.registry.lease.is_held(world.clock.now() + CLOCK_SKEW)
 
     async def work(_: KeptLease) -> str:
         raise AssertionError
 
     assert await under_lease(begun, work, world.ports) is None
+
+
+async def test_nobody_works_while_another_may_take_over(world: World) -> None:
+    """Whoever's clock is ahead, or has stepped back, by no more than clocks differ: two never hold a lease."""
+    stored = (await read(world)).registry.lease
+    assert stored.expires is not None
+    holder, half = KeptLease(world.clock, stored.expires), CLOCK_SKEW / 2
+    moments = [world.clock.now() + timedelta(seconds=second / 2) for second in range(80)]
+    held = []
+    for moment in moments:
+        world.clock.time = moment - half  # the holder's, which was right when it took the lease
+        held.append(holder.is_held)
+        assert not held[-1] or stored.is_held(moment + half)
+    assert (held[0], held[-1]) == (True, False)

@@ -7,7 +7,7 @@ import pytest
 from registry_api.domain import lifecycle
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, Observation, Presence, Verb
-from registry_api.domain.registry import LEASE, Registry
+from registry_api.domain.registry import CLOCK_SKEW, LEASE, Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey
 from registry_api.domain.settling import Doubt, doubted
 from registry_api.domain.visits import Findings
@@ -199,5 +199,5 @@ async def test_what_may_yet_appear_is_waited_for() -> None:
     leaving = registry.model_copy(update={"deleting": True, "resources": resources})
 
     assert [action.verb for action in (await worked(world, leaving)).remaining] == ["Wait", "Wait"]
-    world.clock.advance(1)
+    world.clock.advance(1 + CLOCK_SKEW.total_seconds())
     assert (await worked(world, leaving)).remaining == ()

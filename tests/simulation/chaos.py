@@ -27,6 +27,7 @@ _LATEST = 15.0  # seconds; with two jumps of the clock still within the settling
 _QUICK = 0.2  # seconds
 _SLOW_REQUEST = 4.0  # seconds; two calls and a jump of the clock stay within the time in which a request commits
 _SLOW_WORK = 45.0  # seconds; longer than a lease
+_FROZEN_REQUEST = 90.0  # seconds; longer than a message waits for its request, so that only the net helps
 
 
 class Trace:
@@ -138,8 +139,9 @@ class Chaos:
         self._late_calls.add(task)
         task.add_done_callback(self._late_calls.discard)
 
-    async def pause(self) -> None:
+    async def pause(self, fault: Fault) -> None:
         """Sleep for longer than a lease."""
+        del fault
         await asyncio.sleep(_SLOW_WORK)
 
     async def _make_late(self, perform: Perform, seconds: float) -> None:
@@ -172,5 +174,6 @@ class Chaos:
 
     def _delay(self, process: str) -> float:
         if self.is_on and self._random.random() < self._weather.slow_rate:
-            return self._random.uniform(0, _SLOW_REQUEST if process.startswith(REQUEST) else _SLOW_WORK)
+            slow_request = _FROZEN_REQUEST if self._weather.has_net else _SLOW_REQUEST
+            return self._random.uniform(0, slow_request if process.startswith(REQUEST) else _SLOW_WORK)
         return self._random.uniform(0, _QUICK)

@@ -19,19 +19,24 @@ class Fault(StrEnum):
     LATE = "late"  # the caller is told that nothing answers, and it happens later
     LEFT = "left"  # the process dies, and it happens later
     PAUSED = "paused"  # the process sleeps for longer than a lease, while others work, and then it happens
+    FROZEN = "frozen"  # the same, for longer than a message waits for what it announces
 
 
 _HAPPENING_LATER = {Fault.LATE, Fault.LEFT}
+_ASLEEP = {Fault.PAUSED, Fault.FROZEN}
 
 
 def faults_of(call: Call) -> list[Fault]:
-    """Return what can happen to a call: storage does at once what it does, a look has no effects, and workers sleep."""
+    """Return what can happen to a call: storage does at once what it does, and a look has no effects.
+
+    Workers sleep for longer than a lease, and requests for longer than their message waits.
+    """
     is_action = (call.port, call.method) == (BACKEND, "start")
-    is_workers = call.by.startswith(WORKERS)
+    sleep = Fault.PAUSED if call.by.startswith(WORKERS) else Fault.FROZEN
     return [
         fault
         for fault in Fault
-        if (is_action or fault not in _HAPPENING_LATER) and (is_workers or fault is not Fault.PAUSED)
+        if (is_action or fault not in _HAPPENING_LATER) and (fault is sleep or fault not in _ASLEEP)
     ]
 
 
@@ -41,7 +46,7 @@ class Outside(Protocol):
     def postpone(self, perform: Perform) -> None:
         """Let a call happen later."""
 
-    async def pause(self) -> None:
+    async def pause(self, fault: Fault) -> None:
         """Let time pass in which the others work."""
 
 
@@ -71,13 +76,13 @@ async def suffer(fault: Fault | None, call: Call, perform: Perform, outside: Out
         process.die()
     if fault in {Fault.REFUSED, Fault.LATE}:
         raise not_answering(call)
-    if fault is Fault.PAUSED:
+    if fault in _ASLEEP:
         with process.asleep():
-            await outside.pause()
+            await outside.pause(fault)
     try:
         answer = await perform()
     except Exception:
-        if fault in {None, Fault.PAUSED}:
+        if fault is None or fault in _ASLEEP:
             raise
     if fault is Fault.AFTER:
         process.die()

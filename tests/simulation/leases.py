@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import CLOCK_SKEW, Registry, RegistryKey
 from registry_api.service.ports import Message
 from tests.simulation.journal import Entry, Journal
 from tests.simulation.processes import Process
@@ -52,7 +52,7 @@ class Leases:
         expires, message = before.lease.expires, self._messages.get(entry.by)
         if after.lease.epoch != before.lease.epoch + 1:
             yield f"epoch {before.lease.epoch} becomes {after.lease.epoch}"
-        if expires is not None and entry.at < expires:
+        if expires is not None and entry.at < expires - CLOCK_SKEW:
             yield f"{entry.by.name} takes a lease that is held until {expires}"
         if message is None or before.visit.token not in {message.visit, message.follows}:
             yield f"{entry.by.name} takes the lease unasked: nobody waits for its message"

@@ -5,9 +5,14 @@ import selectors
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from zlib import crc32
+
+from registry_api.service.ports import Clock
+from tests.simulation.processes import running
 
 T = TypeVar("T")
 
+_CORRECTED_EVERY = 7  # seconds
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +65,27 @@ class JumpingClock:
     def jump(self, seconds: float) -> None:
         """Let the time be later all at once."""
         self._ahead += timedelta(seconds=seconds)
+
+
+class SkewedClock:
+    """What each process takes for the time: its clock is wrong, by something else every now and then, also backwards.
+
+    Args:
+        clock: The right time.
+        skew: By how many seconds two readings differ at most.
+        seed: Chooses.
+    """
+
+    def __init__(self, clock: Clock, skew: float, seed: int) -> None:
+        self._clock = clock
+        self._skew = skew
+        self._seed = seed
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        now = self._clock.now()
+        chance = crc32(f"{self._seed} {running().name} {now.timestamp() // _CORRECTED_EVERY}".encode()) / 2**32
+        return now + timedelta(seconds=self._skew * (chance - 0.5))
 
 
 def run(main: Callable[[asyncio.AbstractEventLoop], Coroutine[Any, Any, T]]) -> T:

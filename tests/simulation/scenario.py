@@ -19,6 +19,7 @@ from registry_api.service import resync
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.audience import Notice
 from registry_api.service.ports import BackendError, Ids, Message
+from registry_api.service.reconcile import COMMIT_WINDOW
 from registry_api.service.records import StorageUnavailable
 from tests.service.world import ADA, SCOPE, ManualClock
 from tests.simulation.boundaries import Perform
@@ -38,6 +39,7 @@ PATIENCE = timedelta(hours=2)  # until nobody is told anything any more
 LATE_BY = SETTLING_TIME - timedelta(seconds=1)
 _LATE = (timedelta(0), timedelta(seconds=45), timedelta(seconds=3))
 _REPETITIONS = 5
+_SLEEP = {Fault.PAUSED: LEASE + timedelta(seconds=10), Fault.FROZEN: COMMIT_WINDOW + timedelta(seconds=10)}
 
 
 def intent() -> Intent:
@@ -159,13 +161,17 @@ class Scenario(World):
         """Let a call take effect later than its caller waits for it."""
         self._late_calls.append((self.clock.time + by, perform))
 
-    async def pause(self) -> None:
-        """Let more time pass than a lease lasts, and others work meanwhile, who know nothing of the one that waits."""
-        self._has_slept = True
-        await asyncio.create_task(self._work_on(), context=Context())
+    async def pause(self, fault: Fault) -> None:
+        """Let more time pass than a lease lasts, and others work meanwhile, who know nothing of the one that waits.
 
-    async def _work_on(self) -> None:
-        end = self.clock.time + LEASE + timedelta(seconds=10)
+        Who sleeps for longer than its message waits is helped by the resync timer alone.
+        """
+        self._has_slept = True
+        self.has_net |= fault is Fault.FROZEN
+        await asyncio.create_task(self._work_on(_SLEEP[fault]), context=Context())
+
+    async def _work_on(self, sleep: timedelta) -> None:
+        end = self.clock.time + sleep
         while self.due is not None and self.due <= end:
             await self.work()
         await self.pass_time(end)
@@ -214,7 +220,10 @@ class Scenario(World):
             self.violations += [f"'{name}' is not repaired: {told}" for told in differences(self.cloud, registry)]
 
     async def settle(self) -> None:
-        """Let time pass and the worker work until no message is left."""
+        """Let time pass and the worker work until no message is left, with the resync timer once it is needed."""
+        if self.has_net:
+            await self.settle_with_net()
+            return
         end, late = self.clock.time + PATIENCE, self.clock.time + self._bound(RECOVERY)
         while self.due is not None:
             self._expect_ends(late)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from registry_api.domain.events import Event, EventType
 from registry_api.domain.operation import DEADLINE, Operation, OperationStatus
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.domain.registry import CLOCK_SKEW, ProvisioningState, Registry, RegistryKey
 from registry_api.domain.resources import ResourceState
 from registry_api.service.records import Revision
 from tests.simulation.cloud import Thing
@@ -141,7 +141,9 @@ def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterato
         is_true = operation.end_time - operation.start_time >= DEADLINE and world.may_time_out(operation)
     else:
         is_true = any(
-            told.failure == error and told.incarnation == registry.incarnation and told.at >= operation.start_time
+            told.failure == error
+            and told.incarnation == registry.incarnation
+            and told.at >= operation.start_time - CLOCK_SKEW
             for told in world.cloud.reported
         )
     if not is_true:

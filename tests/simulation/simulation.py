@@ -15,7 +15,7 @@ from tests.service.world import SCOPE
 from tests.simulation.chaos import Chaos, Trace
 from tests.simulation.clients import Client
 from tests.simulation.host import Host
-from tests.simulation.loop import JumpingClock, run
+from tests.simulation.loop import JumpingClock, SkewedClock, run
 from tests.simulation.model import Model
 from tests.simulation.processes import Died, origin, process
 from tests.simulation.settled import problems
@@ -67,6 +67,7 @@ class _Simulation:
         self._clock = JumpingClock(loop)
         self._chaos = Chaos(self._random, self._weather, self._trace, self._clock)
         self._world = World(self._clock, self._chaos, self._chaos.late)
+        self._world.skew(SkewedClock(self._clock, self._weather.clock_skew, seed))
         self._world.has_net = self._weather.has_net
         self._world.cloud.trouble = self._chaos.trouble
         self._world.cloud.duration = lambda: timedelta(seconds=self._random.uniform(0, self._weather.cloud_seconds))

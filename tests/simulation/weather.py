@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
+from registry_api.domain.registry import CLOCK_SKEW
+
 REGIONS = ("eastus", "westus", "eastus2", "northeurope")
 VERBS = 8
 NAMES = ("Alpha", "Beta1", "Gamma", "Delta")
@@ -31,6 +33,7 @@ class Weather:
     haste: float  # seconds that a client waits between two requests, at most
     has_audience: bool  # somebody is told everything, of each tenant
     verbs: tuple[int, ...]  # how much of each kind clients ask for
+    clock_skew: float  # seconds by which the clocks of two processes differ at most
 
     @classmethod
     def of(cls, random: Random) -> "Weather":
@@ -55,4 +58,5 @@ class Weather:
             haste=random.choice((0.5, 5.0, 40.0)),
             has_audience=random.choice((True, False)),
             verbs=tuple(random.choice((1, 2, 6)) for _ in range(VERBS)),
+            clock_skew=random.choice((0.0, CLOCK_SKEW.total_seconds())),
         )

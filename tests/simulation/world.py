@@ -16,7 +16,7 @@ from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.domain.registry import CLOCK_SKEW, ProvisioningState, Registry, RegistryKey
 from registry_api.service import delivering, reconcile
 from registry_api.service.accepting import Outcome
 from registry_api.service.audience import Audience, Courier, DeliveryError, Notice
@@ -123,6 +123,10 @@ class World:
         self.poison_worker = Host(self.poison, None, partial(self._read, Message), self.give_up)
         self.notifier = Host(self.notices, self.poison_notices, partial(self._read, Notice), self.notify)
 
+    def skew(self, clock: Clock) -> None:
+        """Let the service have a clock of its own, which is wrong."""
+        self.ports = replace(self.ports, clock=clock)
+
     def subscribe(self, *tenants: str) -> None:
         """Let there be a subscriber who is told everything, of each of these tenants."""
         subscribers = [subscriber(f"of-{tenant}", tenant) for tenant in tenants]
@@ -206,7 +210,7 @@ class World:
 
     def was_meddled_with(self, registry: Registry) -> bool:
         """Tell whether somebody from outside changed the cloud since a registry was asked for last."""
-        return self.cloud.meddled_at is not None and self.cloud.meddled_at >= registry.operation.start_time
+        return self.cloud.meddled_at is not None and self.cloud.meddled_at >= registry.operation.start_time - CLOCK_SKEW
 
     def note_told(self, answer: object) -> None:
         """Note the end of an operation that an answer tells."""

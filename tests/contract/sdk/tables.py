@@ -15,11 +15,12 @@ from azure.data.tables.aio import TableClient
 from registry_api.service.records import Conflict
 from registry_api.storage.connection import Connection, Endpoint
 from registry_api.storage.records import end_of
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
+from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check, stored
 from tests.contract.sdk.client import DEADLINE, bounded, client_options, code_of
 
 _SERVICE = "Table storage"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
+_CHUNK_OF_BYTES = 48_000
 _PARTITIONS = "PartitionKey ge @first and PartitionKey lt @end and RowKey eq @key"
 _KEYS = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @end"
 _PREFIX = "RowKey ge @first and RowKey lt @end"
@@ -144,16 +145,22 @@ def _only_if(version: str) -> dict[str, Any]:
     return {"etag": version, "match_condition": MatchConditions.IfNotModified}
 
 
-def _columns() -> Iterator[str]:
-    yield "data"
-    yield from (f"data{number}" for number in count(1))
+def _columns(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}{number}" for number in count(1))
 
 
-def _properties(text: str) -> dict[str, str]:
-    chunks = (text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK))
-    return dict(zip(_columns(), chunks, strict=False))
+def _properties(text: str) -> dict[str, str | bytes]:
+    data = stored(text)
+    name, size = ("data", _CHUNK) if isinstance(data, str) else ("utf8", _CHUNK_OF_BYTES)
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
+    return dict(zip(_columns(name), chunks, strict=False))
 
 
 def _row(entity: TableEntity) -> Row:
-    text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns()))
+    if "utf8" in entity:
+        chunks = (entity[column] for column in takewhile(entity.__contains__, _columns("utf8")))
+        text = b"".join(chunks).decode("utf-8", "surrogatepass")
+    else:
+        text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns("data")))
     return Row(entity["PartitionKey"], entity["RowKey"], text, str(entity.metadata["etag"]))
