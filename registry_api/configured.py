@@ -1,6 +1,9 @@
 """What settings say in JSON: keys for pipelines, roles and subscribers. What is wrong is told without the text."""
 
 import base64
+from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,6 +21,7 @@ from registry_api.domain.addresses import is_numeric, is_public
 from registry_api.domain.assignments import Assigned, Guid, RoleBook
 from registry_api.domain.notifications import NotificationType
 from registry_api.domain.record import Record
+from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
 
 
@@ -34,6 +38,7 @@ class PipelineKey(Record):
 
 
 _KEYS = TypeAdapter(tuple[PipelineKey, ...])
+_OF_NOTHING = sha256(b"").hexdigest()  # what a command prints whose key was empty
 
 
 def keys(given: object) -> object:
@@ -41,13 +46,18 @@ def keys(given: object) -> object:
     if not isinstance(given, str):
         return given
     try:
-        return _KEYS.validate_json(given or "[]")
+        found = _KEYS.validate_json(given or "[]")
     except ValidationError:
         fields = ", ".join(PipelineKey.model_fields)
         raise ValueError(
             f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, roles a list of role and scope, "
             "sha256 of the key in hex"
         ) from None
+    if any(key.sha256 == _OF_NOTHING for key in found):
+        raise ValueError("has the hash of an empty key, which everybody can send")
+    if _has_twice(key.sha256 for key in found):
+        raise ValueError("has a key twice: whom it stands for cannot be told")
+    return found
 
 
 def roles(given: object) -> object:
@@ -59,7 +69,7 @@ def roles(given: object) -> object:
     except (OSError, ValueError) as error:
         raise ValueError(f"must be JSON, or the path of a file of it: {type(error).__name__}") from None
     try:
-        return RoleBook.model_validate_json(text)
+        book = RoleBook.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -67,6 +77,10 @@ def roles(given: object) -> object:
             "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
             f"role and scope, perhaps denies): {place}: {first['msg']}"
         ) from None
+    # With anything else nobody is meant, and what is denied would be denied to nobody.
+    if not all(is_guid(one.tenant) and is_guid(one.principal) for one in book.assignments):
+        raise ValueError("must have a GUID as tenant and as principal of every assignment")
+    return book
 
 
 _SECRET_PREFIX, _SECRET_BYTES = "whsec_", range(24, 65)  # Standard Webhooks
@@ -151,8 +165,15 @@ def webhooks(given: object) -> object:
             "tenant and object_id GUIDs, secrets a list of 24 characters or more each (for standard, base64 of 24 to "
             "64 bytes), hook_subscription a GUID for azure-devops alone, repository an owner/name for github alone"
         ) from None
-    if len({source.name for source in sources}) != len(sources):
+    if _has_twice(source.name for source in sources):
         raise ValueError("names a source twice")
-    if len({secret for source in sources for secret in source.secrets}) != sum(len(one.secrets) for one in sources):
+    # As text and as bytes: the same bytes may be written in several ways.
+    if _has_twice(secret for source in sources for secret in source.secrets) or _has_twice(
+        key for source in sources for key in source.keys
+    ):
         raise ValueError("has a secret twice: a delivery to one source would do for another")
     return sources
+
+
+def _has_twice(found: Iterable[str | bytes]) -> bool:
+    return any(count > 1 for count in Counter(found).values())

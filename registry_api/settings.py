@@ -279,7 +279,8 @@ class Settings(Record):
         """Return the settings in an environment.
 
         Raises:
-            SettingsError: If one is missing or wrong; the message names the variables, never their values.
+            SettingsError: If one is missing or wrong; the message names the variables, and of their values only
+                what should have been a region or a role.
         """
         try:
             settings = cls.model_validate(dict(environment))
@@ -291,11 +292,13 @@ class Settings(Record):
         return settings
 
     def check_for_azure(self) -> None:
-        """Check that on Azure somebody could do something, and nothing is sent inside.
+        """Check that on Azure somebody could sign in and do something, and nothing is sent inside.
 
         Raises:
             SettingsError: If it were not so.
         """
+        if not self.lets_somebody_in:
+            raise SettingsError(startup.NOBODY_COULD_SIGN_IN)
         if self.local_subscribers:
             raise SettingsError(
                 "REGISTRY_LOCAL_SUBSCRIBERS must not be set on Azure: it lets subscribers be inside of the network."

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 
 DEVELOPMENT = "Development"
+NOBODY_COULD_SIGN_IN = (
+    "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
+    "or REGISTRY_KEYS."
+)
 _ENVIRONMENT = "AZURE_FUNCTIONS_ENVIRONMENT"
 # Each is a way to prove who one is.
 _IDENTITIES = ("REGISTRY_AUDIENCES", "REGISTRY_KEYS", "WEBSITE_AUTH_ENABLED")
-_OFF = ("", "false", "0")
+# What an app's settings take for no, with lists that have nothing in them.
+_OFF = ("", "0", "f", "false", "n", "no", "off", "[]")
 # One of the first three is there on every plan, the last one in Container Apps; learn.microsoft.com has them
 # (azure/app-service/reference-app-settings, azure/container-apps/environment-variables), and the host's own test
 # (azure-functions-host, EnvironmentExtensions).
@@ -36,8 +41,5 @@ def check(environment: Mapping[str, str]) -> None:
     if is_on_azure(environment):
         if is_development(environment):
             raise SettingsError(f"{_ENVIRONMENT} must not be {DEVELOPMENT} on Azure: it lets everybody in.")
-        if not any(environment.get(name, "").lower() not in _OFF for name in _IDENTITIES):
-            raise SettingsError(
-                "Nobody could sign in: set REGISTRY_TENANTS with REGISTRY_AUDIENCES or App Service authentication, "
-                "or REGISTRY_KEYS."
-            )
+        if not any(environment.get(name, "").lower().strip(" ,") not in _OFF for name in _IDENTITIES):
+            raise SettingsError(NOBODY_COULD_SIGN_IN)

@@ -16,7 +16,7 @@ Guid = Annotated[
 ]
 
 ScopeId = Annotated[
-    str, Field(pattern=rf"^(/|/subscriptions/[^/]+(/resourceGroups/{RESOURCE_GROUP}(/providers/.+)?)?)$")
+    str, Field(pattern=rf"^(/|/subscriptions/[^/\s]+(/resourceGroups/{RESOURCE_GROUP}(/providers/\S+)?)?)$")
 ]
 """Everything, a subscription, a resource group or a registry, as Azure writes its id."""
 

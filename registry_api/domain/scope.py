@@ -7,12 +7,17 @@ REGISTRY_TYPE = "Microsoft.MachineLearningServices/registries"
 GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 RESOURCE_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
 RESOURCE_GROUP_RULE = "must be 1 to 90 letters, digits, '_', '-', '.' or parentheses"
-_SUBSCRIPTION, _GROUP = re.compile(GUID), re.compile(RESOURCE_GROUP)
+_GUID, _GROUP = re.compile(GUID), re.compile(RESOURCE_GROUP)
+
+
+def is_guid(text: str) -> bool:
+    """Tell whether a text is a GUID, as Azure writes them."""
+    return _GUID.fullmatch(text) is not None
 
 
 def is_subscription_id(text: str) -> bool:
     """Tell whether a subscription may be called so: by a GUID, as Azure calls them."""
-    return _SUBSCRIPTION.fullmatch(text) is not None
+    return is_guid(text)
 
 
 def is_resource_group(text: str) -> bool:

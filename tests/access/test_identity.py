@@ -175,6 +175,29 @@ async def test_the_developer_is_there_in_development_only(environment: dict[str,
             {"REGISTRY_ROLES": json.dumps({"assignments": [ROLES["assignments"][0] | {"role": "Ruler"}]})},
             "'Ruler' is no role; there are Owner, Contributor, Reader",
         ),
+        (
+            {"REGISTRY_KEYS": json.dumps([PIPELINE | {"sha256": hashlib.sha256(b"").hexdigest()}])},
+            "REGISTRY_KEYS: has the hash of an empty key",
+        ),
+        (
+            {"REGISTRY_KEYS": json.dumps([PIPELINE, PIPELINE | {"name": "other", "tenant": OTHER_TENANT}])},
+            "REGISTRY_KEYS: has a key twice",
+        ),
+        *(
+            (
+                {"REGISTRY_ROLES": json.dumps({"assignments": [ROLES["assignments"][0] | {name: "secret"}]})},
+                "REGISTRY_ROLES: must have a GUID as tenant and as principal",
+            )
+            for name in ("tenant", "principal")
+        ),
+        (
+            {
+                "REGISTRY_ROLES": json.dumps(
+                    {"assignments": [ROLES["assignments"][0] | {"scope": "/subscriptions/s\n"}]}
+                )
+            },
+            "assignments.0.scope: String should match pattern",
+        ),
     ],
 )
 def test_wrong_settings_are_told_without_their_values(environment: dict[str, str], message: str) -> None:
@@ -207,11 +230,27 @@ def test_azure_takes_any_real_identity(environment: dict[str, str]) -> None:
         startup.check(azure | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"})
 
 
-@pytest.mark.parametrize("off", ["", "False", "false", "0"])
+@pytest.mark.parametrize("off", ["", "False", "false", "0", "no", "off"])
 def test_azure_says_so_where_authentication_is_not_in_charge(off: str) -> None:
     """The platform's setting is there on every app; that it is off does not let anybody in."""
     with pytest.raises(SettingsError, match="Nobody could sign in"):
         startup.check(STORAGE | {"WEBSITE_SITE_NAME": "x", "WEBSITE_AUTH_ENABLED": off})
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"REGISTRY_KEYS": "[]"},
+        {"REGISTRY_AUDIENCES": " , ", "REGISTRY_TENANTS": TENANT},
+        {"WEBSITE_AUTH_ENABLED": "off", "REGISTRY_TENANTS": TENANT},
+    ],
+)
+def test_azure_takes_no_identity_that_is_none(nothing: dict[str, str]) -> None:
+    """A setting that is there and lets nobody in is not a way to sign in: neither at the start nor at the first use."""
+    azure = STORAGE | {"WEBSITE_SITE_NAME": "x", "REGISTRY_ROLES": json.dumps(ROLES)} | nothing
+    for check in (startup.check, Settings.read):
+        with pytest.raises(SettingsError, match="Nobody could sign in"):
+            check(azure)
 
 
 async def test_no_key_is_ever_logged_or_shown(caplog: pytest.LogCaptureFixture) -> None:

@@ -308,6 +308,12 @@ async def test_only_its_own_repository_speaks_for_a_source_of_github(app: App, e
         json.dumps([senders.source("gitlab", "canary" * 9)]),
         json.dumps([senders.source("github", "canary" * 9)] * 2),
         json.dumps([senders.source("github", "canary" * 9, name=name) for name in ("one", "two")]),
+        json.dumps(
+            [
+                senders.source("standard", f"{prefix}canary{'A' * 34}", name=name)
+                for name, prefix in (("one", ""), ("two", "whsec_"))
+            ]
+        ),
     ],
 )
 def test_wrong_settings_are_told_without_their_values(wrong: str) -> None:

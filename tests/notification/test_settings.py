@@ -9,7 +9,7 @@ import pytest
 from registry_api import bootstrap
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
-from tests.access.issuer import AUDIENCE, TENANT
+from tests.access.issuer import AUDIENCE, OBJECT, TENANT
 from tests.notification.receiver import SECRET
 
 BASE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
@@ -18,7 +18,9 @@ AZURE = {
     "WEBSITE_SITE_NAME": "x",
     "REGISTRY_TENANTS": TENANT,
     "REGISTRY_AUDIENCES": AUDIENCE,
-    "REGISTRY_ROLES": '{"assignments": [{"tenant": "t", "principal": "p", "role": "Owner", "scope": "/"}]}',
+    "REGISTRY_ROLES": json.dumps(
+        {"assignments": [{"tenant": TENANT, "principal": OBJECT, "role": "Owner", "scope": "/"}]}
+    ),
 }
 LOCAL = {"REGISTRY_LOCAL_SUBSCRIBERS": "true"}
 
