@@ -239,8 +239,8 @@ class Settings(Record):
         bool,
         Field(
             alias="REGISTRY_LOCAL_SUBSCRIBERS",
-            description="For local use: subscribers may have addresses with http and in private networks; on Azure the "
-            "app does not start with it.",
+            description="For local use: subscribers may have addresses with http and in private networks; on Azure "
+            "nothing is answered with it.",
         ),
     ] = False
     webhooks: Annotated[
