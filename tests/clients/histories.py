@@ -2,13 +2,18 @@
 
 import json
 import random
+from collections.abc import Iterator
 from typing import Any
 
-from registry_api.domain.problems import Refusal
+from pydantic import BaseModel
+
+from registry_api.domain.problems import Code, Problem, Refusal
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Resource
 from registry_api.domain.validation import examine, examine_regions
-from registry_api.http.resource_manager.rendering import registry_resource
+from registry_api.http.errors import error_answer
+from registry_api.http.resource_manager.bodies import RegistryList, RegistryResource
+from registry_api.http.resource_manager.rendering import operation_status, registry_resource
 from registry_api.service import amending, history, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.ports import BackendError
@@ -36,14 +41,36 @@ class _Recorder(RegistryStore):
         return await super().commit(commit)
 
 
-async def bodies_of(histories: int) -> list[dict[str, Any]]:
-    """Return the different bodies of registries in some random histories, with a cloud that fails at times."""
-    found = {}
+async def bodies_of(histories: int) -> dict[str, list[Any]]:
+    """Return the different bodies that some random histories lead to, with a cloud that fails at times; and all errors.
+
+    Returns:
+        Bodies of `registries`, of `lists` of them, of `operations` and of `errors`.
+    """
+    shown, statuses = list[RegistryResource](), set[str]()
     for seed in range(histories):
         for registry in await _history(random.Random(seed)):  # noqa: S311 - the same histories every time
-            body = registry_resource(registry, "https://localhost/api").model_dump_json(exclude_unset=True)
-            found[body] = json.loads(body)
-    return [*found.values()]
+            shown.append(registry_resource(registry, "https://localhost/api"))
+            statuses.add(_written(operation_status(registry.operation, "/an/address")))
+    lists = [RegistryList(value=shown), RegistryList(value=[]), RegistryList(value=shown[:1], next_link="https://next")]
+    return {
+        "registries": [json.loads(body) for body in dict.fromkeys(map(_written, shown))],
+        "lists": [json.loads(_written(one)) for one in lists],
+        "operations": [json.loads(body) for body in sorted(statuses)],
+        "errors": [json.loads(_written(error)) for error in _errors()],
+    }
+
+
+def _errors() -> Iterator[BaseModel]:
+    problems = [Problem(code, "It is 'so'.", ("tags", 0, "a b"), 7, 15) for code in Code]
+    for told in [*([problem] for problem in problems), problems, problems[:2]]:
+        body = error_answer(told).body
+        assert body is not None
+        yield body
+
+
+def _written(body: BaseModel) -> str:
+    return body.model_dump_json(exclude_unset=True)
 
 
 async def _history(dice: random.Random) -> list[Registry]:

@@ -32,6 +32,8 @@ from azure.ai.ml.entities._registry.registry_support_classes import (  # noqa: E
     SystemCreatedStorageAccount,
 )
 from azure.core.credentials import AccessToken  # noqa: E402 - the same
+from azure.core.polling import base_polling  # noqa: E402 - the same
+from azure.mgmt.core.exceptions import ARMErrorFormat  # noqa: E402 - the same
 from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient, models  # noqa: E402 - the same
 from azure.storage.blob import BlobClient  # noqa: E402 - the same
 
@@ -277,16 +279,46 @@ def discovery() -> Any:
 @scene
 def bodies() -> Any:
     """Hand every body that the test has made to both clients' deserialisers; return what went wrong."""
-    found, faults = json.loads(Path(SETTINGS["bodies"]).read_text("utf-8")), []
-    for number, body in enumerate(found):
-        for understand in (
+    found = json.loads(Path(SETTINGS["bodies"]).read_text("utf-8"))
+    understanding: dict[str, list[Callable[[Any], Any]]] = {
+        "registries": [
             lambda body: Registry._from_rest_object(RestRegistry._deserialize(body, []))._to_dict(),
             lambda body: models.Registry.deserialize(body).as_dict(),
-        ):
-            failure = failure_of(partial(understand, body))
-            if failure[0] != "nothing":
-                faults.append([number, *failure])
-    return [sorted({body["properties"]["provisioningState"] for body in found}), faults]
+        ],
+        "lists": [
+            lambda body: [RestRegistry._deserialize(one, []) for one in body["value"]],
+            lambda body: models.RegistryTrackedResourceArmPaginatedResult.deserialize(body).as_dict(),
+        ],
+        "operations": [_followed],
+        "errors": [_raised, lambda body: models.ErrorResponse.deserialize(body).as_dict()],
+    }
+    faults = []
+    for kind, ways in understanding.items():
+        for number, body in enumerate(found[kind]):
+            for understand in ways:
+                failure = failure_of(partial(understand, body))
+                if failure[0] != "nothing":
+                    faults.append([kind, number, *failure])
+    states = sorted({body["properties"]["provisioningState"] for body in found["registries"]})
+    return [states, sorted({body["status"] for body in found["operations"]}), faults]
+
+
+def _followed(body: Any) -> None:
+    """Read an operation as the poller of azure-core does."""
+    is_over = base_polling._finished(body["status"])  # type: ignore[no-untyped-call]
+    if not is_over and body["status"] != "InProgress":
+        raise ValueError(f"The poller would wait for ever: {body['status']}")
+    if base_polling._failed(body["status"]):  # type: ignore[no-untyped-call]
+        _raised(body)
+
+
+def _raised(body: Any) -> None:
+    """Read an error as the clients' exceptions do."""
+    error = ARMErrorFormat(body["error"])
+    if (error.code, error.message) != (body["error"]["code"], body["error"]["message"]):
+        raise ValueError(f"Understood otherwise: {error}")
+    if len(error.details) != len(body["error"].get("details", [])):
+        raise ValueError(f"Understood in part: {error}")
 
 
 def _play(play: Callable[[], Any]) -> Any:

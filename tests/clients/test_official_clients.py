@@ -135,8 +135,9 @@ def test_a_client_for_assets_finds_its_registry(played: Scenes) -> None:
 
 
 def test_no_state_of_a_registry_breaks_a_client(played: Scenes) -> None:
-    """Whatever has happened to a registry, both clients understand its body."""
-    states, faults = value_of(played, "bodies")
+    """Whatever has happened to a registry, both clients understand its body, its operation, lists and all errors."""
+    states, statuses, faults = value_of(played, "bodies")
 
     assert states == sorted(ProvisioningState)
+    assert statuses == ["Canceled", "Failed", "InProgress", "Succeeded"]
     assert faults == []
