@@ -25,27 +25,45 @@ class Developer:
     def get_token(self, *scopes, **options):
         return AccessToken("TOKEN", int(time.time()) + 3600)
 
-ml = MLClient(Developer(), "{SUBSCRIPTION}", "ml", polling_interval=1)
+ml = MLClient(Developer(), "{SUBSCRIPTION}", "ml", polling_interval=1, **OPTIONS)
 regions = [RegistryRegionDetails(location="eastus")]
-new = Registry(name="metadata-alone", location="eastus", replication_locations=regions)
+new = Registry(name="NAME", location="eastus", replication_locations=regions)
 ml.registries.begin_create(new).result()
-print(ml.registries.get("metadata-alone").name)
+print(ml.registries.get("NAME").name)
 """
 
 
-def test_the_address_of_metadata_is_enough_for_registries(live: Live) -> None:
-    """With ARM_CLOUD_METADATA_URL and no other variable, azure-ai-ml creates a registry here and reads it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
-    inherited.pop("REGISTRY_DISCOVERY_ENDPOINT_URL", None)
-    environment = inherited | {
+@pytest.mark.parametrize(
+    ("name", "variable", "path", "options"),
+    [
+        ("metadata-alone", "ARM_CLOUD_METADATA_URL", "/metadata/endpoints?api-version=2019-05-01", {}),
+        ("named-cloud", "AZUREML_DEV_URL_MFE", "", {"cloud": "AzureCloud"}),  # as `az ml registry` makes its client
+    ],
+)
+def test_one_variable_is_enough_for_registries(
+    name: str, variable: str, path: str, options: dict[str, str], live: Live
+) -> None:
+    """With one variable for the address and no other, azure-ai-ml creates a registry here and reads it."""
+    assert f'export {variable}="https://127.0.0.1:7071/api{path}"' in (ROOT / "docs" / "clients.md").read_text("utf-8")
+    others = {"REGISTRY_DISCOVERY_ENDPOINT_URL", "ARM_CLOUD_METADATA_URL", "AZUREML_DEV_URL_MFE"}
+    environment = {key: value for key, value in _inherited().items() if key not in others} | {
         "REQUESTS_CA_BUNDLE": str(live.certificate),
-        "ARM_CLOUD_METADATA_URL": f"{live.url}/metadata/endpoints?api-version=2019-05-01",
+        variable: f"{live.url}{path}",
     }
-    command = [str(PYTHON), "-c", _REGISTRIES_ONLY.replace("TOKEN", live.tokens["owner"])]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    code = _REGISTRIES_ONLY
+    for placeholder, meant in {"NAME": name, "OPTIONS": repr(options), "TOKEN": live.tokens["owner"]}.items():
+        code = code.replace(placeholder, meant)
+    done = subprocess.run(
+        [str(PYTHON), "-c", code], env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("metadata-alone\n")  # after the client's own dots
+    assert done.stdout.endswith(f"{name}\n")  # after the client's own dots
+
+
+def _inherited() -> dict[str, str]:
+    """Return this process's environment, without proxies, which nothing here is behind."""
+    return {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
 
 
 def test_every_snippet_runs(live: Live, tmp_path: Path) -> None:
@@ -69,9 +87,8 @@ def test_every_snippet_runs(live: Live, tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text(python, "utf-8")
     script = "\n".join(["set -eu", shell[0], f"{PYTHON} page.py", *shell[1:]])
 
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
     command = ["/bin/bash", "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, env=inherited, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=_inherited(), capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert f"{_NAME} ['eastus', 'eastus2', 'westus']" in done.stdout
