@@ -3,6 +3,7 @@
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,19 @@ _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the parent of a folder with
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Azurite]:
     """Yield a real Azurite on free ports; its data are gone afterwards."""
+    with _azurite() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def own_azurite() -> Iterator[Azurite]:
+    """Yield storage that no other app works on: its worker would take visits that are meant for ours."""
+    with _azurite() as emulator:
+        yield emulator
+
+
+@contextmanager
+def _azurite() -> Iterator[Azurite]:
     parent = _MEMORY_DISK if _MEMORY_DISK.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="azurite-", dir=parent) as folder, start(Path(folder)) as emulator:
         yield emulator

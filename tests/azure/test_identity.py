@@ -127,11 +127,11 @@ def test_what_azure_needs_is_asked_for(missing: str) -> None:
         Settings.read({name: value for name, value in ON_AZURE.items() if name != missing})
 
 
-def test_the_whole_app_provisions_through_its_identity(azurite: Azurite, tmp_path: Path) -> None:
+def test_the_whole_app_provisions_through_its_identity(own_azurite: Azurite, tmp_path: Path) -> None:
     """The app under the host gets its token, makes a registry and removes it; the stand-in has seen it all."""
     with (
         RunningResourceManager.start(tmp_path) as azure,
-        RunningApp.start(azurite, **azure.environment) as app,
+        RunningApp.start(own_azurite, **azure.environment) as app,
         app.client() as client,
     ):
         azure.control("PATCH", "cloud", {"storage_create": 0, "group_delete": 0})

@@ -180,12 +180,12 @@ async def test_registries_of_another_backend_are_left_alone(learning: LearningWo
         await learning.worker.observe(other, registry.resources[0])
 
 
-def test_the_whole_app_hands_registries_over(azurite: Azurite, azure: RunningResourceManager, name: str) -> None:
+def test_the_whole_app_hands_registries_over(own_azurite: Azurite, azure: RunningResourceManager, name: str) -> None:
     """The app under the host has one registry made there and removed, and nothing else; the group stays."""
     settings = azure.delegated_environment()
     before = azure.control("GET", "things")
     azure.control("PATCH", "cloud", {"ml_registry": 0})
-    with RunningApp.start(azurite, **settings) as app, app.client() as client:
+    with RunningApp.start(own_azurite, **settings) as app, app.client() as client:
         created = client.put(f"registries/{name}", json={"location": "eastus"})
         assert created.status_code == 201, created.text
         assert follow(client, created.headers["operation-location"])["status"] == "Succeeded"

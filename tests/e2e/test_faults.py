@@ -1,11 +1,9 @@
 """What happens when parts of the running product die."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from devstack import azurite as emulator
 from devstack.azurite import Azurite
@@ -23,13 +21,6 @@ def wait_for(client: httpx.Client, operation: str, region: str, text: str) -> No
             return
         assert time.monotonic() < deadline, steps
         time.sleep(0.05)
-
-
-@pytest.fixture
-def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
-    """Yield storage that no other app works on: its worker would take visits that are meant for ours."""
-    with emulator.start(tmp_path) as azurite:
-        yield azurite
 
 
 def test_a_region_that_is_down_fails_alone_and_work_goes_on_after_a_restart(own_azurite: Azurite, name: str) -> None:

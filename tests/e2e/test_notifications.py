@@ -3,13 +3,9 @@
 import base64
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import pytest
 
-from devstack import azurite as emulator
 from devstack.azurite import Azurite
 from tests.live import RunningApp, follow
 from tests.notification.receiver import SECRET, HttpReceiver
@@ -17,13 +13,6 @@ from tests.notification.receiver import SECRET, HttpReceiver
 TENANT = "00000000-0000-0000-0000-000000000001"  # of the developer
 FOREIGN = "00000000-0000-0000-0000-000000000002"
 OLD_SECRET = "whsec_" + base64.b64encode(b"an old secret of 24 bytes").decode()
-
-
-@pytest.fixture
-def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
-    """Yield storage that no other app works on: its worker knows no subscribers."""
-    with emulator.start(tmp_path) as azurite:
-        yield azurite
 
 
 def _wait_for_dead_letters(client: httpx.Client, name: str) -> httpx.Response:

@@ -6,8 +6,7 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +14,6 @@ import azure.functions as func
 import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
-from devstack import azurite as emulator
 from devstack.azurite import Azurite
 from registry_api import bootstrap
 from registry_api.http.functions import function_of
@@ -150,13 +148,6 @@ class Cage:
 async def _run(queue: str, body: bytes) -> None:
     function: Any = WORKERS[queue]
     await function._function.get_user_function()(func.QueueMessage(id=secrets.token_hex(4), body=body))
-
-
-@pytest.fixture
-def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
-    """Yield storage on which no other worker works."""
-    with emulator.start(tmp_path) as azurite:
-        yield azurite
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_one_trace_reaches_application_insights(azurite: Azurite, name: str) -> None:
+def test_one_trace_reaches_application_insights(own_azurite: Azurite, name: str) -> None:
     """The caller's trace id is that of the request, the visit and the backend's calls, across two processes."""
     with Ingestion() as ingestion:
         threading.Thread(target=ingestion.serve_forever, daemon=True).start()
@@ -67,7 +67,7 @@ def test_one_trace_reaches_application_insights(azurite: Azurite, name: str) -> 
             "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
-        with RunningApp.start(azurite, **settings) as app, app.client() as client:
+        with RunningApp.start(own_azurite, **settings) as app, app.client() as client:
             answer = client.put(
                 f"/registries/{name}",
                 content="location: eastus",

@@ -145,6 +145,7 @@ async def test_a_lease_that_is_too_long_is_noticed(monkeypatch: pytest.MonkeyPat
     """An operation that fails only because nobody came back to it in time has not ended well."""
     for owner in (visits, leasing, registry):
         monkeypatch.setattr(owner, "LEASE", timedelta(minutes=70))
+    monkeypatch.setattr(registry, "_LONGEST_LEASE", timedelta(minutes=140))
     found = await told_of("create", Fault.AFTER)
     assert "for an untrue cause, OperationTimedOut" in found
     assert "for too long" in found
