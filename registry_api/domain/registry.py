@@ -107,7 +107,7 @@ class Visit(Record):
     number: int = 0  # visits so far for this request, from which the delay between them grows
 
 
-CLOCK_SKEW = timedelta(seconds=5)  # between any two readings, by whichever machine's clock, of the same moment
+CLOCK_SKEW = timedelta(seconds=1)  # between any two readings, by whichever machine's clock, of the same moment
 LEASE = timedelta(seconds=30)
 _LONGEST_LEASE = 2 * LEASE  # what is longer was written by a clock that is wrong
 
