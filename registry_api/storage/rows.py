@@ -53,9 +53,12 @@ class Upsert:
     text: str
 
 
+ANY_VERSION = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Removes a row that is there in this version."""
+    """Removes a row that is there in this version, which may be `ANY_VERSION`."""
 
     key: str
     version: str
