@@ -115,7 +115,7 @@ def _intent(request: Request, app: App) -> Intent:
 
 def _written(request: Request, outcome: Outcome, intent: Intent) -> Answer:
     registry = outcome.registry
-    view = view_of(registry, is_real=not (outcome.changed and intent.validate_only))
+    view = outcome.view or view_of(registry, is_real=not (outcome.changed and intent.validate_only))
     headers = {"etag": view.etag}
     if outcome.created:
         headers["location"] = f"{request.base_url}/registries/{registry.spec.name}"

@@ -17,7 +17,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.records import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
-from registry_api.service.views import View, view_of
+from registry_api.service.views import View
 from registry_api.storage.paging import Continuation, following, page_of
 from registry_api.storage.records import (
     CLAIM,
@@ -170,7 +170,7 @@ class RegistryStore:
 
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone."""
-        writes: list[Write] = [_registry_write(commit), _view_write(commit.registry)]
+        writes: list[Write] = [_registry_write(commit), _view_write(commit.view)]
         writes += (Upsert(_operation_key(operation.id), operation.model_dump_json()) for operation in commit.operations)
         for event in commit.events:
             writes.append(Insert(event_key(event.incarnation, event.sequence), event.model_dump_json()))
@@ -237,5 +237,5 @@ def _registry_write(commit: Commit) -> Write:
     raise ValueError("A commit that removes a registry says which version of it.")
 
 
-def _view_write(registry: Registry | None) -> Write:
-    return Delete(VIEW, ANY_VERSION) if registry is None else Upsert(VIEW, view_of(registry).text)
+def _view_write(view: View | None) -> Write:
+    return Delete(VIEW, ANY_VERSION) if view is None else Upsert(VIEW, view.text)
