@@ -60,6 +60,9 @@ def parse_stream(text: str, most: int) -> list[Document]:
         character = error.character if isinstance(error.character, str) else chr(error.character)
         message = f"The document is not YAML: it has the control character U+{ord(character):04X}."
         raise unparsable(message, *line_and_column(text, text.index(character))) from None
+    except UnicodeEncodeError as error:  # a text within JSON may have been written with such an escape
+        message = "The document is not YAML: it has half of a surrogate pair."
+        raise unparsable(message, *line_and_column(text, error.start)) from None
 
 
 class _RefusedError(Exception):
