@@ -105,7 +105,7 @@ class Draft(NamedTuple):
         """Return all regions that can be read."""
         given = self.fields.get("replication_locations")
         if given is None:
-            return [] if self.location is None else [ListedRegion(self.location, ("location",))]
+            return () if self.location is None else [ListedRegion(self.location, ("location",))]
         return [
             ListedRegion(name, ("replication_locations", index, "location"), given[index].get("storage_config"))
             for index, name in enumerate(self.region_names)
