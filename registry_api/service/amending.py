@@ -31,18 +31,17 @@ async def amend(
         Refusal: If what is stored speaks against it, or a region is left out; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
+    draft = examine(document, name)
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         intent.conditions.check(registry.etag if registry else None)
         if registry is None:
-            spec = admit_creation(
-                examine(document, name), intent.scope, allowed, is_name_taken=acceptance.is_name_taken
-            )
+            spec = admit_creation(draft, intent.scope, allowed, is_name_taken=acceptance.is_name_taken)
             return lifecycle.create(spec, intent.scope, acceptance)
         changed = admit_amendment(registry, examine(complete(document, registry), name), allowed)
         return None if changed is None else lifecycle.update(registry, changed, acceptance)
 
-    key = key_of_document(examine(document, name), intent, allowed)
+    key = key_of_document(draft, intent, allowed)
     return await change(key, intent, Action.WRITE, decide, ports)
 
 
