@@ -10,7 +10,7 @@ import pytest
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api.settings import Settings
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
-from tests.azure.test_machine_learning import DELEGATED, LearningWorld, converged
+from tests.azure.learning import LearningWorld, converged
 from tests.azure.world import AzureWorld
 from tests.infra.templates import INFRA, files, resources, syntax_errors, template, texts
 
@@ -161,7 +161,7 @@ async def test_the_role_has_exactly_the_actions_that_are_used(world: AzureWorld)
 async def test_what_registries_of_azure_machine_learning_need_is_listed(azure: RunningResourceManager) -> None:
     """Everything that the life of one that is handed over asks of Azure is in docs/deploy.md, and nothing else."""
     text = (INFRA.parent / "docs" / "deploy.md").read_text("utf-8")
-    async with LearningWorld(azure, DELEGATED) as world:
+    async with LearningWorld(azure) as world:
         world.fail("PUT", "/registries/[^/]+$", 409, "MissingSubscriptionRegistration")
         await converged(world, "eastus", "westus")
         await converged(world, "eastus")
