@@ -17,6 +17,7 @@ param rolesFromAzure bool
 param webhooks string
 @secure()
 param subscribers string
+param backend string
 param registriesSubscriptionId string
 param registriesResourceGroup string
 param defaultSubscriptionId string
@@ -227,7 +228,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     REGISTRY_AZURE_ENDPOINT: environment().resourceManager
     REGISTRY_AZURE_RESOURCE_GROUP: registriesResourceGroup
     REGISTRY_AZURE_SUBSCRIPTION_ID: registriesSubscriptionId
-    REGISTRY_BACKEND: 'azure'
+    REGISTRY_BACKEND: backend
     REGISTRY_KEYS: pipelineKeys
     REGISTRY_ROLES: roles
     REGISTRY_ROLES_FROM_AZURE: string(rolesFromAzure)
