@@ -77,7 +77,8 @@ async def commit(change: Commit, ports: Ports) -> str | None:
         version = await ports.store.commit(change)
     for ended in change.operations:
         if ended.end_time is not None:
-            _tell_of(ended, ended.end_time)
+            with about(registry=ended.registry, tenant=change.key.tenant, operation=ended.id):
+                _tell_of(ended, ended.end_time)
     return version
 
 
@@ -86,7 +87,7 @@ def _tell_of(operation: Operation, end_time: datetime) -> None:
     status, kind = operation.status.value, operation.kind.value
     seconds = round((end_time - operation.start_time).total_seconds(), 1)
     measure(Duration.OPERATION, seconds, kind=kind, outcome=status)
-    with about(registry=operation.registry, operation=operation.id, status=status, kind=kind, duration_seconds=seconds):
+    with about(status=status, kind=kind, duration_seconds=seconds):
         _log.info("The operation has ended.")
 
 

@@ -28,6 +28,7 @@ NOT_SET = {
 }
 # What the host and the telemetry read, and our settings do not.
 FOR_OTHERS = {
+    "APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "AzureWebJobsStorage__blobServiceUri",
