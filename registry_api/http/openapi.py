@@ -24,8 +24,10 @@ Schema = dict[str, Any]
 
 VERSION = "1.0.0"
 _COMPONENTS = "#/components/schemas/{model}"
+_REGISTRIES = ("Registries", "Create, change, read, list and delete registries.")
 _TAGS = {
-    "registries": ("Registries", "Create, change, read, list and delete registries."),
+    "registries": _REGISTRIES,
+    "views": _REGISTRIES,
     "history": ("History", "What became of a request, what a registry was before, and who did what."),
     "webhooks": ("Webhooks", "Documents that pipelines and the systems around them send."),
     "health": ("Health", "Whether the service is there and can work."),
