@@ -24,6 +24,7 @@ from registry_api.http.bodies import (
     RevisionBody,
     UndeliveredBody,
 )
+from registry_api.http.errors import describe
 from registry_api.service.deliveries import Result
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
@@ -98,15 +99,8 @@ def _document_result(result: Result, base_url: str) -> DocumentResultBody:
 
 
 def problem_body(problem: Problem) -> ErrorDetail:
-    """Return a problem as a caller sees it; its place only where it is known."""
-    place = {} if problem.line is None else {"line": problem.line, "column": problem.column}
-    target = None if problem.target is None else _sendable(problem.target)
-    return ErrorDetail(code=problem.code, message=_sendable(problem.message), target=target, **place)
-
-
-def _sendable(text: str) -> str:
-    """Return a text, which may quote half a surrogate pair that no encoding can carry, so that it can be sent."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return a problem as a caller sees it."""
+    return ErrorDetail(**describe(problem))
 
 
 def region_body(region: Region, allowed: frozenset[str] | None) -> RegionBody:
