@@ -17,6 +17,7 @@ param rolesFromAzure bool
 param webhooks string
 @secure()
 param subscribers string
+param backend string
 param registriesSubscriptionId string
 param registriesResourceGroup string
 param defaultSubscriptionId string
@@ -214,6 +215,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   properties: {
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+    APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED: 'true'
     APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
     AZURE_CLIENT_ID: identity.properties.clientId
     AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
@@ -227,7 +229,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     REGISTRY_AZURE_ENDPOINT: environment().resourceManager
     REGISTRY_AZURE_RESOURCE_GROUP: registriesResourceGroup
     REGISTRY_AZURE_SUBSCRIPTION_ID: registriesSubscriptionId
-    REGISTRY_BACKEND: 'azure'
+    REGISTRY_BACKEND: backend
     REGISTRY_KEYS: pipelineKeys
     REGISTRY_ROLES: roles
     REGISTRY_ROLES_FROM_AZURE: string(rolesFromAzure)

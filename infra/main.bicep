@@ -41,10 +41,14 @@ param webhooks string = '[]'
 @secure()
 param subscribers string = '[]'
 
+@description('What makes registries: the app, resource by resource, or, experimental, Azure Machine Learning.')
+@allowed(['azure', 'azureml'])
+param backend string = 'azure'
+
 @description('Subscription in which registries are made; empty takes this one.')
 param registriesSubscriptionId string = ''
 
-@description('A group that is there, in which all registries are made. Empty makes a group for each of them.')
+@description('A group that is there, in which all registries are made. Empty makes a group for each; azureml needs one.')
 param registriesResourceGroup string = ''
 
 @description('Subscription of requests that do not name one; empty takes the one in which registries are made.')
@@ -91,6 +95,7 @@ module app 'app.bicep' = {
     rolesFromAzure: rolesFromAzure
     webhooks: webhooks
     subscribers: subscribers
+    backend: backend
     registriesSubscriptionId: subscriptionOfRegistries
     registriesResourceGroup: registriesResourceGroup
     defaultSubscriptionId: empty(defaultSubscriptionId) ? subscriptionOfRegistries : defaultSubscriptionId
@@ -118,6 +123,7 @@ module registries 'registries.bicep' = {
   scope: subscription(subscriptionOfRegistries)
   params: {
     token: token
+    backend: backend
     principalId: app.outputs.principalId
     resourceGroupName: registriesResourceGroup
   }

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import StatusCode
@@ -26,13 +26,11 @@ class OpenTelemetry:
     """Records spans and figures; what takes them on is its own, not the process's.
 
     Args:
-        spans: Takes the spans that have ended.
+        tracers: Makes the spans, and knows who takes those that have ended.
         figures: Reads the figures.
     """
 
-    def __init__(self, spans: SpanProcessor, figures: MetricReader) -> None:
-        tracers = TracerProvider(sampler=ALWAYS_ON, resource=_RESOURCE)
-        tracers.add_span_processor(spans)
+    def __init__(self, tracers: TracerProvider, figures: MetricReader) -> None:
         self._tracer = tracers.get_tracer(_SCOPE)
         meter = MeterProvider([figures], resource=_RESOURCE).get_meter(_SCOPE)
         self._counters = {counter: meter.create_counter(counter) for counter in Counter}
@@ -85,11 +83,22 @@ def _plain(value: object) -> str | bool | int | float:
     return value if isinstance(value, str | bool | int | float) else json.dumps(value, default=str)
 
 
+def tracers_of_our_own() -> TracerProvider:
+    """Return who makes spans, all of which are recorded; nobody takes them yet."""
+    return TracerProvider(sampler=ALWAYS_ON, resource=_RESOURCE)
+
+
 def to_application_insights(connection_string: str) -> OpenTelemetry:
     """Return who records for an Application Insights. Threads of its own send; nothing is kept on disk.
 
     The exporter reads by itself as whom it sends: APPLICATIONINSIGHTS_AUTHENTICATION_STRING.
     """
-    spans = AzureMonitorTraceExporter(connection_string=connection_string, disable_offline_storage=True)
+    tracers = tracers_of_our_own()
+    spans = AzureMonitorTraceExporter(
+        connection_string=connection_string,
+        disable_offline_storage=True,
+        tracer_provider=tracers,  # the process's own has no resource, and each batch would log an error for that
+    )
+    tracers.add_span_processor(BatchSpanProcessor(spans))
     figures = AzureMonitorMetricExporter(connection_string=connection_string, disable_offline_storage=True)
-    return OpenTelemetry(BatchSpanProcessor(spans), PeriodicExportingMetricReader(figures))
+    return OpenTelemetry(tracers, PeriodicExportingMetricReader(figures))

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from registry_api import telemetry
-from registry_api.opentelemetry import OpenTelemetry
+from registry_api.opentelemetry import OpenTelemetry, tracers_of_our_own
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
@@ -19,7 +19,9 @@ class Recorded:
     def __init__(self) -> None:
         self.spans = InMemorySpanExporter()
         self.figures = InMemoryMetricReader()
-        telemetry.record_with(OpenTelemetry(SimpleSpanProcessor(self.spans), self.figures))
+        tracers = tracers_of_our_own()
+        tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        telemetry.record_with(OpenTelemetry(tracers, self.figures))
 
     def of(self, name: str) -> list[ReadableSpan]:
         """Return the spans of a name that have ended."""

@@ -35,10 +35,19 @@ def checked(registry: Registry, findings: Findings, now: datetime) -> Registry:
     return with_ready(registry, TRUE, reason="Converged", message=message, now=now)
 
 
+def is_found(before: Registry, after: Registry) -> bool:
+    """Tell whether a registry was not known to have drifted, and is now."""
+    return _status(before) != TRUE and _status(after) == TRUE
+
+
 def is_repaired(before: Registry, after: Registry) -> bool:
     """Tell whether what had drifted is as its owner wants it again, whoever asked for that."""
-    was, now = before.condition(DRIFTED), after.condition(DRIFTED)
-    return was is not None and was.status == TRUE and now is not None and now.status == FALSE
+    return _status(before) == TRUE and _status(after) == FALSE
+
+
+def _status(registry: Registry) -> str | None:
+    condition = registry.condition(DRIFTED)
+    return condition.status if condition is not None else None
 
 
 def is_to_be_repaired(registry: Registry, findings: Findings) -> bool:

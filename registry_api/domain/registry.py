@@ -103,6 +103,7 @@ class Visit(Record):
 
     token: str
     due: datetime
+    first_due: datetime | None = None  # before the resync had to remind of it
     broken_by: str | None = None  # the kind of the error that this visit, or the one before, was broken off by
     number: int = 0  # visits so far for this request, from which the delay between them grows
 

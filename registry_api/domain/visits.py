@@ -43,7 +43,8 @@ def is_forgotten(registry: Registry, now: datetime) -> bool:
 
 def remind(registry: Registry, now: datetime) -> Registry:
     """Return the registry with its visit due again. It stays the same one: the message may only be late."""
-    visit = registry.visit.model_copy(update={"due": now + FIRST_VISIT_DELAY})
+    first_due = registry.visit.first_due or registry.visit.due
+    visit = registry.visit.model_copy(update={"due": now + FIRST_VISIT_DELAY, "first_due": first_due})
     return registry.model_copy(update={"visit": visit})
 
 

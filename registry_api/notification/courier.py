@@ -93,7 +93,8 @@ def _seconds(letter: Letter) -> int:
 
 
 def _headers(letter: Letter, secrets: Iterable[str]) -> dict[str, str]:
-    return {
+    trace = {} if letter.traceparent is None else {"traceparent": letter.traceparent}
+    return trace | {
         "content-type": letter.content_type,
         "user-agent": "registry-api",
         "webhook-id": letter.id,

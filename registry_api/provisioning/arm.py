@@ -17,7 +17,7 @@ from azure.mgmt.resource.resources.aio import ResourceManagementClient
 
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
-from registry_api.provisioning.arm_errors import DEFAULT_REST, NOT_REGISTERED, failure_of, is_absence
+from registry_api.provisioning.arm_errors import DEFAULT_REST, NOT_REGISTERED, failure_of, is_absence, is_refusal
 from registry_api.resource_manager import code_of, policies, transport
 from registry_api.service.ports import BackendError, Clock
 
@@ -47,7 +47,7 @@ class ResourceManager:
 
     async def get(self, resource_id: str, version: str, about: str) -> Json | None:
         """Return a resource as Azure shows it, or None when it is not there."""
-        async with self._call(resource_id, about) as client:
+        async with self._call(resource_id, about, changes=False) as client:
             try:
                 found = await client.resources.get_by_id(resource_id, api_version=version, cls=_as_sent)
             except HttpResponseError as error:
@@ -75,7 +75,7 @@ class ResourceManager:
 
     async def ids_in(self, group_id: str, about: str) -> list[str]:
         """Return the ids of everything in a resource group."""
-        async with self._call(group_id, about) as client:
+        async with self._call(group_id, about, changes=False) as client:
             group = group_id.rpartition("/")[2]
             return [str(found.id) async for found in client.resources.list_by_resource_group(group)]
 
@@ -91,7 +91,9 @@ class ResourceManager:
             await client.close()
 
     @asynccontextmanager
-    async def _call(self, resource_id: str, about: str) -> AsyncIterator[ResourceManagementClient]:
+    async def _call(
+        self, resource_id: str, about: str, *, changes: bool = True
+    ) -> AsyncIterator[ResourceManagementClient]:
         subscription = resource_id.split("/")[2]
         client = self._client(subscription)
         try:
@@ -103,17 +105,21 @@ class ResourceManager:
                         raise
                     await self._register(client, subscription, resource_id)
                     raise BackendError(_registering(resource_id)) from error
-        except TimeoutError as error:
-            raise BackendError(_away(about, "Azure did not answer in time")) from error
-        except ClientAuthenticationError as error:
-            if error.response is None:  # no token could be had; the credential's own words are not for callers
+        except (TimeoutError, AzureError) as error:
+            refused = not changes or is_refusal(error)
+            raise BackendError(self._failure_of(error, about), refused=refused) from error
+
+    def _failure_of(self, error: TimeoutError | AzureError, about: str) -> Failure:
+        match error:
+            case TimeoutError():
+                return _away(about, "Azure did not answer in time")
+            case ClientAuthenticationError(response=None):  # the credential's own words are not for callers
                 _log.warning("The app has got no access token.", exc_info=True)
-                raise BackendError(_away(about, "the app has got no access token; see the log")) from error
-            raise BackendError(failure_of(error, about, self._clock.now())) from error
-        except HttpResponseError as error:
-            raise BackendError(failure_of(error, about, self._clock.now())) from error
-        except AzureError as error:
-            raise BackendError(_away(about, f"Azure does not answer, {type(error).__name__}")) from error
+                return _away(about, "the app has got no access token; see the log")
+            case HttpResponseError():
+                return failure_of(error, about, self._clock.now())
+            case _:
+                return _away(about, f"Azure does not answer, {type(error).__name__}")
 
     async def _register(self, client: ResourceManagementClient, subscription: str, resource_id: str) -> None:
         namespace = _namespace(resource_id)

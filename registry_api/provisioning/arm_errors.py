@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
@@ -76,6 +76,16 @@ def is_absence(error: HttpResponseError) -> bool:
     """
     code = code_of(error)
     return error.status_code == HTTPStatus.NOT_FOUND and code.endswith("NotFound") and code != _NOT_ABSENT
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether an error says that nothing was done: Azure has said no, or was never asked for want of a token."""
+    if not isinstance(error, HttpResponseError):
+        return False
+    status = error.status_code
+    if status is None:
+        return isinstance(error, ClientAuthenticationError)
+    return status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
 
 
 def failure_of(error: HttpResponseError, about: str, now: datetime) -> Failure:

@@ -185,4 +185,4 @@ def _describe(registry: Registry, resource: Resource) -> Description | None:
 
 
 def _refused(message: str, kind: FailureKind = FailureKind.PERMANENT) -> BackendError:
-    return BackendError(Failure(code=Code.PROVISIONING_FAILED, message=message, kind=kind))
+    return BackendError(Failure(code=Code.PROVISIONING_FAILED, message=message, kind=kind), refused=True)

@@ -1,15 +1,19 @@
 """Announce, then commit: before a row says that there is work, a message is on its way to do it."""
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from registry_api.domain.delivery import REMIND_AFTER, Outstanding
 from registry_api.domain.notifications import addressed
+from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, Visit
 from registry_api.service.audience import Notice
 from registry_api.service.ports import Message, Ports, WorkQueue
 from registry_api.service.records import Commit
-from registry_api.telemetry import span, traceparent
+from registry_api.telemetry import Duration, about, measure, span, traceparent
+
+_log = logging.getLogger(__name__)
 
 _FIRST_NOTICE_DELAY = timedelta(seconds=1)
 
@@ -70,7 +74,21 @@ async def commit(change: Commit, ports: Ports) -> str | None:
             await ports.audience.queue.send(notice_of(outstanding, newest.time), _FIRST_NOTICE_DELAY)
     operation = change.registry.operation if change.registry is not None else None
     with span("commit", operation.traceparent if operation is not None else None):
-        return await ports.store.commit(change)
+        version = await ports.store.commit(change)
+    for ended in change.operations:
+        if ended.end_time is not None:
+            with about(registry=ended.registry, tenant=change.key.tenant, operation=ended.id):
+                _tell_of(ended, ended.end_time)
+    return version
+
+
+def _tell_of(operation: Operation, end_time: datetime) -> None:
+    """Log that an operation has ended, however it did, in figures that can be counted and summed up."""
+    status, kind = operation.status.value, operation.kind.value
+    seconds = round((end_time - operation.start_time).total_seconds(), 1)
+    measure(Duration.OPERATION, seconds, kind=kind, outcome=status)
+    with about(status=status, kind=kind, duration_seconds=seconds):
+        _log.info("The operation has ended.")
 
 
 def notice_of(outstanding: Outstanding, now: datetime) -> Notice:

@@ -103,6 +103,7 @@ class Letter:
     time: datetime  # of this attempt
     content_type: str
     body: bytes
+    traceparent: str | None = None  # of the attempt, if it is recorded
 
 
 class DeliveryError(Exception):

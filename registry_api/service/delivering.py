@@ -20,7 +20,7 @@ from registry_api.service.audience import Audience, Courier, DeliveryError, Lett
 from registry_api.service.ports import Ports
 from registry_api.service.reconcile import COMMIT_WINDOW
 from registry_api.service.records import Conflict, Kept, StorageUnavailable
-from registry_api.telemetry import span
+from registry_api.telemetry import span, traceparent
 
 WORKING_TIME = timedelta(seconds=30)  # after which a delivery leaves the rest to the next one
 DELIVERY_TIME = timedelta(seconds=10)
@@ -195,7 +195,7 @@ class _Delivery:
     async def _deliver(self, event: Event, subscriber: Subscriber) -> DeliveryFailure | None:
         """Send an event to a subscriber; return what speaks against its having been taken."""
         try:
-            letter = Letter(id_of(event), self.ports.clock.now(), CONTENT_TYPE, cloud_event(event))
+            letter = Letter(id_of(event), self.ports.clock.now(), CONTENT_TYPE, cloud_event(event), traceparent())
             async with asyncio.timeout(DELIVERY_TIME.total_seconds()):
                 await self.courier.deliver(subscriber, letter)
         except TimeoutError:

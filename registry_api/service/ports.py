@@ -13,7 +13,7 @@ from registry_api.domain.permissions import Permissions
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.record import Record
 from registry_api.domain.registry import Caller, Registry, RegistryKey
-from registry_api.domain.resources import Failure, Placement, Resource
+from registry_api.domain.resources import Failure, FailureKind, Placement, Resource
 from registry_api.service.audience import Audience
 from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored, Traceparent
 from registry_api.service.views import View
@@ -166,11 +166,14 @@ class BackendError(Exception):
 
     Args:
         failure: The cause, for people; final when trying again is pointless until somebody acts.
+        refused: Whether the cloud has done nothing, and will not; False when nobody knows. Where it is not said, only a
+            transient failure leaves that open.
     """
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, *, refused: bool | None = None) -> None:
         super().__init__(f"{failure.code}: {failure.message}")
         self.failure = failure
+        self.refused = failure.kind is not FailureKind.TRANSIENT if refused is None else refused
 
 
 class Backend(Protocol):
@@ -191,8 +194,7 @@ class Backend(Protocol):
         """Start one action; doing it again does no harm. What was started is seen from then on.
 
         Raises:
-            BackendError: If it could not be started. After a transient failure it may yet be, within the settling
-                time; after any other it is not.
+            BackendError: If it could not be started. Unless it was refused, it may yet be, within the settling time.
         """
 
 

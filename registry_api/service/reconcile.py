@@ -192,25 +192,18 @@ async def _take_lease(stored: Stored, begun: Registry, now: datetime, ports: Por
 
 
 def _late(registry: Registry, now: datetime) -> float:
-    return round((now - registry.visit.due).total_seconds(), 1)
+    return round((now - (registry.visit.first_due or registry.visit.due)).total_seconds(), 1)
 
 
-def _tell(before: Registry, after: Registry | None, findings: Findings, now: datetime) -> None:
+def _tell(before: Registry, after: Registry | None, findings: Findings) -> None:
     """Log what a visit came to, in figures that can be counted and summed up."""
     failures = dict(Counter(failure.kind.value for failure in findings.failures.values()))
     for failure in visits.to_be_tried_again(after, findings):
         count(Counted.RETRIES, failure=failure.kind.value)
     with about(left=len(findings.remaining), failures=failures):
         _log.info("Visited.")
-    operation = after.operation if after is not None else before.operation
-    if after is None or (operation.is_terminal and not before.operation.is_terminal):
-        status = "Succeeded" if after is None else operation.status.value
-        seconds = round((now - operation.start_time).total_seconds(), 1)
-        measure(Duration.OPERATION, seconds, kind=operation.kind.value, outcome=status)
-        if after is not None and drift.is_repaired(before, after):
-            count(Counted.DRIFT_REPAIRED)
-        with about(status=status, kind=operation.kind.value, duration_seconds=seconds):
-            _log.info("The operation has ended.")
+    if after is not None and drift.is_repaired(before, after):
+        count(Counted.DRIFT_REPAIRED)
 
 
 async def _end(begun: Stored, findings: Findings, ports: Ports) -> None:
@@ -223,7 +216,7 @@ async def _end(begun: Stored, findings: Findings, ports: Ports) -> None:
         now = ports.clock.now()
         ended = visits.end_visit(current.registry, findings, now)
         if await _commit(current, ended, now, ports):
-            _tell(current.registry, ended, findings, now)
+            _tell(current.registry, ended, findings)
             return
         current = await ports.store.read(begun.registry.key)
     raise Conflict(f"'{begun.registry.spec.name}' changes too fast to write down what was found.")

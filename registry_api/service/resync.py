@@ -121,9 +121,8 @@ async def _look(stored: Stored, ports: Ports, backend: Backend) -> None:
     findings = await look(stored.registry, backend, ports.clock)
     now = ports.clock.now()
     registry = drift.checked(stored.registry, findings, now)
-    if drifted := drift.seen_to_drift(findings):
-        count(Counter.DRIFT_FOUND, len(drifted))
-        with about(drifted=len(drifted)):
+    if drifted := len(drift.seen_to_drift(findings)):
+        with about(drifted=drifted):
             _log.warning("The cloud is not as it was made.")
     if drift.is_to_be_repaired(registry, findings):
         acceptance = Acceptance(
@@ -136,6 +135,10 @@ async def _look(stored: Stored, ports: Ports, backend: Backend) -> None:
         registry = lifecycle.retry(registry, acceptance)
         await announce(ports.queue, registry, now)
     await _commit(stored, registry, now, ports)
+    if drift.is_found(stored.registry, registry):
+        count(Counter.DRIFT_FOUND, drifted)
+    if drift.is_repaired(stored.registry, registry):
+        count(Counter.DRIFT_REPAIRED)
 
 
 async def _commit(stored: Stored, registry: Registry, now: datetime, ports: Ports) -> None:

@@ -85,7 +85,7 @@ class _Work:
             for verb, key in new:
                 if key in failed and _may_yet_happen(failed[key]):
                     doubts[key] = Doubt(verb, until)
-            failures |= failed
+            failures |= {key: error.failure for key, error in failed.items()}
 
     async def found(self) -> Findings:
         observed, unseen = await self._look()
@@ -116,15 +116,15 @@ class _Work:
         unseen, seen = {**throttled}, {}
         resources = {resource.key: resource for resource in self.registry.resources}
         for key, answer in answers.items():
-            if not isinstance(answer, Failure):
+            if not isinstance(answer, BackendError):
                 seen[key] = settled(resources[key], answer, now, is_wanted=key in self.registry.wanted)
-            elif answer.kind is FailureKind.NAME_TAKEN and key not in self.registry.wanted:
+            elif answer.failure.kind is FailureKind.NAME_TAKEN and key not in self.registry.wanted:
                 seen[key] = Observation(Presence.ABSENT)  # what is there is not ours to remove
             else:
-                unseen[key] = answer
+                unseen[key] = answer.failure
         return seen | dict.fromkeys(unseen, Observation(Presence.CHANGING)), unseen
 
-    async def _start(self, actions: Iterable[Action]) -> dict[ResourceKey, Failure]:
+    async def _start(self, actions: Iterable[Action]) -> dict[ResourceKey, BackendError]:
         answers = await self._ask(
             "start",
             ((action.resource.key, partial(self.backend.start, self.registry, action)) for action in actions),
@@ -133,41 +133,41 @@ class _Work:
 
     async def _ask(
         self, what: str, calls: Iterable[tuple[ResourceKey, Callable[[], Awaitable[_T]]]]
-    ) -> Mapping[ResourceKey, _T | Failure]:
+    ) -> Mapping[ResourceKey, _T | BackendError]:
         """Make calls side by side; the failure of one region must not hold back the others."""
         calls = list(calls)
         answers = await asyncio.gather(*(self._answer_about(what, key, call) for key, call in calls))
         return dict(zip((key for key, _ in calls), answers, strict=True))
 
-    async def _answer_about(self, what: str, key: ResourceKey, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
+    async def _answer_about(self, what: str, key: ResourceKey, call: Callable[[], Awaitable[_T]]) -> _T | BackendError:
         with span(what, region=key.region, resource=key.kind.value) as made:
             answer = await self._answer_of(call)
-            if isinstance(answer, Failure):
-                made.ended(answer.code, failed=True)
-                _log.info("%s: %s", answer.code, answer.message)
+            if isinstance(answer, BackendError):
+                made.ended(answer.failure.code, failed=True)
+                _log.info("%s", answer)
             return answer
 
-    async def _answer_of(self, call: Callable[[], Awaitable[_T]]) -> _T | Failure:
+    async def _answer_of(self, call: Callable[[], Awaitable[_T]]) -> _T | BackendError:
         async with self._limit:
             left = self.ends - self.clock.now()
             if left <= timedelta(0) or not (self.lease is None or self.lease.is_held):
-                return _NOT_REACHED
+                return BackendError(_NOT_REACHED, refused=True)
             try:
                 async with asyncio.timeout(left.total_seconds()):
                     return await call()
             except TimeoutError:
-                return _TOO_SLOW
+                return BackendError(_TOO_SLOW)
             except BackendError as error:
-                return error.failure
+                return error
             except Exception:  # noqa: BLE001 - the deadline has to hold whatever a backend does
                 _log.exception("The backend failed in a way that nobody foresaw.")
-                return _UNFORESEEN
+                return BackendError(_UNFORESEEN)
 
 
 def _throttled(failures: Mapping[ResourceKey, Failure]) -> dict[ResourceKey, Failure]:
     return {key: failure for key, failure in failures.items() if failure.kind is FailureKind.THROTTLED}
 
 
-def _may_yet_happen(failure: Failure) -> bool:
+def _may_yet_happen(error: BackendError) -> bool:
     """Tell whether what failed so may have been started nevertheless."""
-    return failure.kind is FailureKind.TRANSIENT and failure is not _NOT_REACHED
+    return not error.refused

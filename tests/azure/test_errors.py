@@ -5,10 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
+from azure.identity import CredentialUnavailableError
 
 from registry_api.domain.resources import FailureKind
-from registry_api.provisioning.arm_errors import failure_of, is_absence
+from registry_api.provisioning.arm_errors import failure_of, is_absence, is_refusal
 from registry_api.resource_manager import rest_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,6 +89,26 @@ def test_only_what_is_not_found_is_absent() -> None:
     assert not is_absence(error_of(404, "InvalidResourceType"))
     assert not is_absence(error_of(404, None))
     assert not is_absence(error_of(403, "ResourceNotFound"))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_refused"),
+    [
+        (error_of(409, "AnotherOperationInProgress"), True),
+        (error_of(412, None), True),
+        (error_of(429, None), True),
+        (error_of(404, "ParentResourceNotFound"), True),
+        (error_of(408, None), False),
+        (error_of(500, None), False),
+        (error_of(503, "ServerBusy", **{"Retry-After": "17"}), False),
+        (CredentialUnavailableError("no token"), True),
+        (ServiceRequestError("the connection broke"), False),
+        (TimeoutError(), False),
+    ],
+)
+def test_what_was_refused_has_no_effect(error: Exception, *, is_refused: bool) -> None:
+    """Azure said no, or was never asked; whoever got no answer, or a server's error, does not know."""
+    assert is_refusal(error) is is_refused
 
 
 def test_azure_s_words_are_short_and_plain() -> None:

@@ -1,6 +1,7 @@
 """A registry's life where it is handed over to Azure Machine Learning: what is asked for, and what is shown."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,47 +13,21 @@ from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import ProvisioningState
 from registry_api.domain.resources import Placement, ResourceState
 from registry_api.http.resource_manager.rendering import registry_resource
-from registry_api.provisioning.azureml import MachineLearningBackend
 from registry_api.service.ports import BackendError
 from registry_api.service.views import view_of
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
-from tests.azure.world import SUBSCRIPTION, AzureWorld
+from tests.azure.learning import DELEGATED, PATH, LearningWorld, converged
+from tests.azure.world import SUBSCRIPTION
 from tests.live import RunningApp, follow
-
-DELEGATED = Placement(subscription_id=SUBSCRIPTION, resource_group="shared", delegated=True)
-GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shared"
-PATH = f"{GROUP}/providers/Microsoft.MachineLearningServices/registries/Demo1"
-
-
-class LearningWorld(AzureWorld):
-    """A control plane that hands registries over."""
-
-    def restart(self) -> None:
-        """Let the worker's process be another one, which remembers nothing."""
-        super().restart()
-        self.worker = MachineLearningBackend(self._managers[-1], self.clock)  # type: ignore[assignment]
-
-    def regions(self) -> list[str]:
-        """Return the regions that the real registry has."""
-        return [one["location"] for one in self.things()[PATH]["properties"]["regionDetails"]]
 
 
 @pytest.fixture
 async def learning(azure: RunningResourceManager) -> AsyncIterator[LearningWorld]:
     """Yield a control plane that hands registries over, each visit made by another process."""
-    async with LearningWorld(azure, DELEGATED) as world:
+    async with LearningWorld(azure) as world:
         world.is_forgetful = True
         yield world
-
-
-async def converged(world: LearningWorld, *regions: str, **fields: Any) -> None:
-    """Ask for a registry and check that it has become true."""
-    await world.put(*regions, **fields)
-    await world.settle()
-    registry = await world.read()
-    assert registry.state is ProvisioningState.SUCCEEDED, registry.operation.error
-    assert set(registry.region_states().values()) == {ResourceState.READY}
 
 
 async def test_a_whole_life(learning: LearningWorld) -> None:
@@ -169,6 +144,18 @@ async def test_what_may_pass_is_tried_again(
     await learning.settle()
 
     assert learning.things() == before
+
+
+async def test_a_refusal_needs_no_time_to_settle(learning: LearningWorld) -> None:
+    """A deletion that Azure was too busy for has had no effect, so nothing is waited for once the registry is gone."""
+    await converged(learning, "eastus")
+    before = learning.clock.now()
+    learning.fail("DELETE", "/registries/", 409, "AnotherOperationInProgress")
+    await learning.delete()
+    await learning.settle()
+
+    assert learning.clock.now() - before < timedelta(minutes=1)
+    assert [entry["status"] for entry in learning.requests("DELETE")] == [409, 202]
 
 
 async def test_registries_of_another_backend_are_left_alone(learning: LearningWorld) -> None:

@@ -15,6 +15,7 @@ from registry_api.domain.resources import Kind, Placement, Resource
 from registry_api.provisioning.arm import ResourceManager
 from registry_api.provisioning.arm_resources import Description, describe
 from registry_api.provisioning.azure import AzureBackend
+from registry_api.provisioning.azureml import MachineLearningBackend
 from registry_api.service import reconcile, resync
 from registry_api.service.ports import Message, Ports
 from tests.service.world import World
@@ -64,6 +65,8 @@ class AzureWorld(World):
         hook: Stands at every call of Azure Resource Manager.
     """
 
+    backend_type: type[AzureBackend | MachineLearningBackend] = AzureBackend
+
     def __init__(self, azure: RunningResourceManager, placement: Placement = OWN_GROUPS, hook: Hook = perform) -> None:
         super().__init__()
         self.azure = azure
@@ -87,7 +90,7 @@ class AzureWorld(World):
         """Let the worker's process be another one, which remembers nothing."""
         manager = ResourceManager(self.azure.url, Token(), self.clock)
         self._managers.append(manager)
-        self.worker = AzureBackend(guard(manager, "arm", self._hook), self.clock)
+        self.worker = self.backend_type(guard(manager, "arm", self._hook), self.clock)
 
     @property
     def ports(self) -> Ports:

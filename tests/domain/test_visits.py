@@ -62,11 +62,15 @@ def test_a_visit_is_forgotten_after_a_while() -> None:
 
 
 def test_a_reminder_is_for_the_same_visit() -> None:
-    """The visit keeps its token and its number, and is due in a second."""
+    """The visit keeps its token and its number, and is due in a second; when it was due first is not forgotten."""
     registry = numbered(3)
+    reminded = visits.remind(registry, NOW)
+    again = visits.remind(reminded, NOW + SECOND)
 
-    assert visits.remind(registry, NOW).visit == Visit(token="visit-1", due=NOW + SECOND, number=3)
-    assert visits.remind(registry, NOW).model_copy(update={"visit": registry.visit}) == registry
+    first_due = registry.visit.due
+    assert reminded.visit == Visit(token="visit-1", due=NOW + SECOND, first_due=first_due, number=3)
+    assert again.visit == Visit(token="visit-1", due=NOW + 2 * SECOND, first_due=first_due, number=3)
+    assert reminded.model_copy(update={"visit": registry.visit}) == registry
 
 
 def test_a_visit_begins_with_lease_and_announcement() -> None:

@@ -57,7 +57,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def test_one_trace_reaches_application_insights(own_azurite: Azurite, name: str) -> None:
-    """The caller's trace id is that of the request, the visit and the backend's calls, across two processes."""
+    """The caller's trace id is that of the request, the visit and the backend's calls, across two processes.
+
+    Nobody complains in the log, as the exporter does when it is missing something.
+    """
     with Ingestion() as ingestion:
         threading.Thread(target=ingestion.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{ingestion.server_port}/"
@@ -77,3 +80,4 @@ def test_one_trace_reaches_application_insights(own_azurite: Azurite, name: str)
             assert follow(client, operation)["status"] == "Succeeded"
             ingestion.wait_for({"request", "announce", "commit", "provision", "visit", "observe", "start"})
         ingestion.shutdown()
+    assert [line for line in app.lines if " ERROR " in line] == []

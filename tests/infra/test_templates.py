@@ -3,14 +3,14 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api.settings import Settings
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
-from tests.azure.test_machine_learning import DELEGATED, LearningWorld, converged
+from tests.azure.learning import LearningWorld, converged
 from tests.azure.world import AzureWorld
 from tests.infra.templates import INFRA, files, resources, syntax_errors, template, texts
 
@@ -28,6 +28,7 @@ NOT_SET = {
 }
 # What the host and the telemetry read, and our settings do not.
 FOR_OTHERS = {
+    "APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "AzureWebJobsStorage__blobServiceUri",
@@ -87,7 +88,11 @@ def test_every_setting_is_set() -> None:
 
     assert names == read - NOT_SET | FOR_OTHERS
     assert read >= NOT_SET
-    assert settings["config"]["properties"]["REGISTRY_BACKEND"] == "azure"
+    assert settings["config"]["properties"]["REGISTRY_BACKEND"] == "backend"
+    parameter = template("main.bicep")["parameters"]["backend"]
+    (allowed,) = [one["argument"] for one in parameter["decorators"] if one["type"] == "allowed"]
+    known = get_args(Settings.model_fields["backend"].annotation)
+    assert ({"local", *allowed}, parameter["default"]) == ({*known}, "azure")
     assert settings["config"]["properties"]["AzureWebJobsStorage__credential"] == "managedidentity"
 
 
@@ -117,10 +122,24 @@ def test_the_app_has_the_roles_that_it_needs() -> None:
     assert set(roles) == {"storageRoles", "metricsRole"}
 
 
-def _actions(name: str) -> set[str]:
+def _actions(name: str, backend: str = "azure") -> set[str]:
+    """Return the actions of a role; those that a backend needs are in a variable, by the backend's name."""
     role = resources("registries.bicep", "Microsoft.Authorization/roleDefinitions")[name]
     (permission,) = role["config"]["properties"]["permissions"]
-    return set(permission["actions"])
+    actions = permission["actions"]
+    if isinstance(actions, dict):
+        by_backend = actions["operator"]
+        assert (by_backend["type"], by_backend["operands"]["operand_2"]) == ("index_accessor", "backend")
+        actions = template("registries.bicep")["variables"][by_backend["operands"]["operand_1"]]["value"][backend]
+    return set(actions)
+
+
+def _check_roles(backend: str, used: set[str]) -> None:
+    """See that what was used is in the roles, and nothing else: registering is done in the subscription."""
+    registering = {action for action in used if action.endswith("/register/action")}
+    assert registering
+    assert _actions("registrar", backend) == registering
+    assert _actions("provisioner", backend) == used - registering
 
 
 def _action(entry: dict[str, Any]) -> str:
@@ -142,8 +161,8 @@ def _action(entry: dict[str, Any]) -> str:
     return f"{namespace}/{types}/{VERBS[entry['method']]}"
 
 
-async def test_the_role_has_exactly_the_actions_that_are_used(world: AzureWorld) -> None:
-    """Everything that a registry's life asks of Azure is in the role, and the role has nothing else."""
+async def test_the_roles_have_exactly_the_actions_that_are_used(world: AzureWorld) -> None:
+    """Everything that a registry's life asks of Azure is in the roles, and they have nothing else."""
     for namespace in ("Storage/storageAccounts", "ContainerRegistry/registries"):
         world.fail("PUT", f"/providers/Microsoft.{namespace}/[^/]+$", 409, "MissingSubscriptionRegistration")
     await world.put("eastus", "westus")
@@ -154,22 +173,36 @@ async def test_the_role_has_exactly_the_actions_that_are_used(world: AzureWorld)
     await world.settle()
     used = {_action(entry) for entry in world.azure.control("GET", "log")}
 
-    assert _actions("provisioner") == used
+    _check_roles("azure", used)
     assert _actions("observer") == READ_BY_ACCESS
 
 
-async def test_what_registries_of_azure_machine_learning_need_is_listed(azure: RunningResourceManager) -> None:
-    """Everything that the life of one that is handed over asks of Azure is in docs/deploy.md, and nothing else."""
-    text = (INFRA.parent / "docs" / "deploy.md").read_text("utf-8")
-    async with LearningWorld(azure, DELEGATED) as world:
+async def test_with_the_other_backend_the_roles_have_its_actions(azure: RunningResourceManager) -> None:
+    """The same for a registry that is handed over to Azure Machine Learning."""
+    async with LearningWorld(azure) as world:
         world.fail("PUT", "/registries/[^/]+$", 409, "MissingSubscriptionRegistration")
         await converged(world, "eastus", "westus")
         await converged(world, "eastus")
         await world.delete()
         await world.settle()
-    used = {_action(entry) for entry in azure.control("GET", "log")}
+    _check_roles("azureml", {_action(entry) for entry in azure.control("GET", "log")})
 
-    assert set(re.findall(r"^Microsoft\.MachineLearningServices/.+$", text, re.MULTILINE)) == used
+
+def test_every_role_is_assigned() -> None:
+    """Reading access and registering count in the subscription always, provisioning there or in the one group."""
+    assigned = resources("registries.bicep", "Microsoft.Authorization/roleAssignments")
+    group = template("registries.bicep")["modules"]["provisionsInGroup"]
+
+    assert [_role_of(assigned[name]["config"]) for name in ("observes", "registers")] == ["observer", "registrar"]
+    whole, within = assigned["provisions"]["config"], group["config"]
+    assert _role_of(whole["config"]) == "provisioner"
+    assert whole["condition"]["function"]["type"] == "empty"
+    assert within["condition"]["operator"]["type"] == "not"
+    assert within["config"]["params"]["roleDefinitionId"]["operator"]["operands"]["operand_1"] == "provisioner"
+
+
+def _role_of(assignment: dict[str, Any]) -> str:
+    return str(assignment["properties"]["roleDefinitionId"]["operator"]["operands"]["operand_1"])
 
 
 def test_alerts_look_for_what_the_code_says() -> None:

@@ -4,7 +4,7 @@ import base64
 import logging
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from registry_api.notification.destinations import DestinationRefusedError, chec
 from registry_api.service.audience import DeliveryError, Letter
 from tests.courier import subscriber
 from tests.notification.receiver import SECRET, HttpReceiver, Received
+from tests.recorded import CALLER
 
 LETTER = Letter("demo1-1f-1", datetime(2026, 1, 1, tzinfo=UTC), "application/cloudevents+json", b'{"a":"\xc3\xa4"}')
 OTHER_SECRET = "whsec_" + base64.b64encode(b"o" * 24).decode()
@@ -82,6 +83,14 @@ async def test_a_letter_arrives_signed(receiver: HttpReceiver) -> None:
     assert (received.headers["webhook-id"], received.headers["webhook-timestamp"]) == (LETTER.id, "1767225600")
     assert received.is_signed_with(SECRET)
     assert not received.is_signed_with(OTHER_SECRET)
+
+
+async def test_a_letter_carries_its_trace(receiver: HttpReceiver) -> None:
+    """A receiver can go on with the trace of the attempt; where nobody records one, it is told none."""
+    await courier(receiver.url).deliver(subscriber(), replace(LETTER, traceparent=CALLER))
+    await courier(receiver.url).deliver(subscriber(), LETTER)
+
+    assert [received.headers.get("traceparent") for received in receiver.received] == [CALLER, None]
 
 
 async def test_while_secrets_change_both_sign(receiver: HttpReceiver) -> None:

@@ -1,15 +1,18 @@
 """Spans and figures, recorded by OpenTelemetry itself in memory; and that nothing of it is there without a recorder."""
 
+import logging
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from registry_api import telemetry
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.operation import DEADLINE
 from registry_api.domain.registry import Caller, service_of
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
-from registry_api.service import registries
+from registry_api.service import history, reconcile, registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.ports import BackendError, Message
 from registry_api.telemetry import span
@@ -125,6 +128,100 @@ async def test_only_what_had_drifted_is_counted_as_repaired(recorded: Recorded) 
     assert [point.value for point in recorded.points("registry_api.drift.repaired")] == [1]
 
 
+async def test_drift_that_stays_is_counted_once(recorded: Recorded) -> None:
+    """A paused registry is looked at every hour; it is right again when somebody has mended it by hand."""
+    world = World()
+    await world.put("eastus", "westus", paused=True)
+    await world.settle()
+    there = dict(world.backend.there)
+    world.backend.lose("westus")
+    for _ in range(3):
+        world.clock.advance(CHECK_INTERVAL.total_seconds())
+        await world.tick()
+    assert [point.value for point in recorded.points("registry_api.drift.found")] == [2]
+    assert recorded.points("registry_api.drift.repaired") == []
+
+    world.backend.there = there
+    world.clock.advance(CHECK_INTERVAL.total_seconds())
+    await world.tick()
+    assert [point.value for point in recorded.points("registry_api.drift.repaired")] == [1]
+
+
+async def _ended_well(world: World) -> None:
+    await world.settle()
+
+
+async def _failed(world: World) -> None:
+    blocked = Failure(code="ProvisioningFailed", message="no", kind=FailureKind.BLOCKED)
+    world.backend.refuse = lambda _: BackendError(blocked)
+    await world.settle()
+
+
+async def _superseded(world: World) -> None:
+    await world.put("eastus", "westus")
+
+
+async def _canceled(world: World) -> None:
+    await history.cancel((await world.read()).operation.id, Intent(ADA, SCOPE), ports=world.ports)
+    await world.settle()
+
+
+async def _overdue(world: World) -> None:
+    world.clock.advance(DEADLINE.total_seconds())
+    await world.settle()
+
+
+async def _forgotten(world: World) -> None:
+    world.clock.advance(2 * DEADLINE.total_seconds())
+    await world.tick()
+    await world.settle()
+
+
+async def _poisoned(world: World) -> None:
+    message = Message.model_validate_json(world.queue.messages()[0])
+    for _ in range(2):
+        await reconcile.give_up(message, ports=world.ports)
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (_ended_well, "Succeeded"),
+        (_failed, "Failed"),
+        (_superseded, "Canceled"),
+        (_canceled, "Canceled"),
+        (_overdue, "Failed"),
+        (_forgotten, "Failed"),
+        (_poisoned, "Failed"),
+    ],
+)
+async def test_however_an_operation_ends_it_is_measured_once(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture, end: Callable[[World], Awaitable[None]], outcome: str
+) -> None:
+    """Whether a visit, the resync, a newer request or its caller has ended it; and the log has a line of it."""
+    caplog.set_level(logging.INFO, "registry_api")
+    world = World()
+    await world.put("eastus")
+    await end(world)
+
+    (point,) = recorded.points("registry_api.operation.duration")
+    assert (dict(point.attributes), point.count) == ({"kind": "Create", "outcome": outcome}, 1)
+    assert [record.msg for record in caplog.records].count("The operation has ended.") == 1
+
+
+async def test_a_visit_that_was_reminded_of_is_as_late_as_it_is(recorded: Recorded) -> None:
+    """The age of the queue counts from when the visit was due first, however often the resync has reminded of it."""
+    world = World()
+    await world.put("eastus")
+    for _ in range(4):
+        world.clock.advance(30)
+        await world.tick()
+    await world.work_once()
+
+    (point,) = recorded.points("registry_api.queue.age")
+    assert (point.count, point.sum) == (1, 119)
+
+
 async def test_every_attempt_to_tell_a_subscriber_is_a_span_of_the_trace(recorded: Recorded) -> None:
     """The trace goes through the notice, and through the one for the next attempt."""
     failures = [BUSY]
@@ -145,6 +242,8 @@ async def test_every_attempt_to_tell_a_subscriber_is_a_span_of_the_trace(recorde
     ]
     assert {(one.attributes or {})["registry_api.subscriber"] for one in attempts} == {"inventory"}
     assert {f"{one.context.trace_id:032x}" for one in attempts} == {CALLER.split("-")[1]}
+    carried = [(letter.traceparent or "").split("-")[2] for letter in world.letters.tried["inventory"]]
+    assert carried == [f"{one.context.span_id:016x}" for one in attempts]
     notified = {one.context.span_id for one in recorded.of("notify")}
     assert {one.parent.span_id for one in attempts if one.parent} <= notified
 

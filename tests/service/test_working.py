@@ -176,14 +176,25 @@ async def test_what_is_throttled_is_left_alone_for_the_rest_of_the_visit(where: 
     assert findings.doubts == {}
 
 
-@pytest.mark.parametrize(("kind", "is_doubtful"), [(FailureKind.TRANSIENT, True), (FailureKind.BLOCKED, False)])
-async def test_a_start_that_was_not_answered_is_in_doubt(kind: FailureKind, *, is_doubtful: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "refused", "is_doubtful"),
+    [
+        (FailureKind.TRANSIENT, None, True),
+        (FailureKind.TRANSIENT, True, False),
+        (FailureKind.THROTTLED, False, True),
+        (FailureKind.BLOCKED, None, False),
+    ],
+)
+async def test_a_start_that_was_not_answered_is_in_doubt(
+    kind: FailureKind, *, refused: bool | None, is_doubtful: bool
+) -> None:
     """What the cloud may yet do is told with the findings, and until when; what it has refused is not."""
     world, registry = await asked()
     world.backend.settling_time = timedelta(seconds=60)
     failure = Failure(code="Code", message="Message.", kind=kind)
     account, home = registry.resources
-    world.backend.refuse = lambda resource: BackendError(failure) if resource.key == account.key else None
+    error = BackendError(failure, refused=refused)
+    world.backend.refuse = lambda resource: error if resource.key == account.key else None
     findings = await worked(world, registry)
 
     expected = {account.key: Doubt(Verb.CREATE, world.clock.now() + timedelta(seconds=60))}
