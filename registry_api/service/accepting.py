@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from registry_api.domain import visits
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
@@ -40,7 +40,7 @@ class Outcome:
     registry: Registry
     created: bool = False
     changed: bool = False
-    view: View | None = None
+    view: View | None = field(default=None, compare=False)
 
 
 Decision = Callable[[Registry | None, Acceptance], Registry | None]
