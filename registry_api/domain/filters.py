@@ -1,8 +1,9 @@
 """Which registries of a tenant a caller wants to see."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.registry import ProvisioningState
 from registry_api.domain.scope import Scope
 
 
@@ -16,17 +17,21 @@ class Filter:
     subscription_id: str | None = None
     resource_group: str | None = None
 
-    def matches(self, registry: Registry) -> bool:
-        """Tell whether a registry is one of them. Subscriptions and resource groups have no case, as on Azure."""
+    @property
+    def is_of_scopes(self) -> bool:
+        """Tell whether nothing but a registry's scope matters."""
+        return self.location is self.state is self.tag is None
+
+    def matches(self, location: str, state: str, tags: Mapping[str, str]) -> bool:
+        """Tell whether a registry of a scope that is covered is one of them."""
         return (
-            self.location in {None, registry.spec.location}
-            and self.state in {None, registry.state}
-            and (self.tag is None or any(f"{key}:{value}" == self.tag for key, value in registry.spec.tags.items()))
-            and self.covers(registry.scope)
+            self.location in {None, location}
+            and self.state in {None, state}
+            and (self.tag is None or any(f"{key}:{value}" == self.tag for key, value in tags.items()))
         )
 
     def covers(self, scope: Scope) -> bool:
-        """Tell whether a registry of a scope can be one of them."""
+        """Tell whether a registry of a scope can be one of them. Scopes have no case, as on Azure."""
         return _same(self.subscription_id, scope.subscription_id) and _same(self.resource_group, scope.resource_group)
 
 

@@ -49,8 +49,7 @@ class Grant(NamedTuple):
 
     def covers(self, resource_id: str) -> bool:
         """Tell whether a resource is at the scope or below it."""
-        scope = self.scope.rstrip("/").lower()
-        return resource_id.lower() == scope or resource_id.lower().startswith(f"{scope}/")
+        return f"{resource_id}/".lower().startswith(f"{self.scope.rstrip('/')}/".lower())
 
     def is_below(self, resource_id: str) -> bool:
         """Tell whether its scope is a part of a resource."""
@@ -66,6 +65,7 @@ class Permissions:
 
     def __init__(self, grants: Iterable[Grant]) -> None:
         self._grants = tuple(grants)
+        self._decisive: dict[Action, tuple[Grant, ...]] = {}
 
     def __or__(self, other: "Permissions") -> "Permissions":
         """Return what both together give; what either denies is denied."""
@@ -73,8 +73,9 @@ class Permissions:
 
     def allow(self, action: Action, resource_id: str) -> bool:
         """Tell whether the caller may act on a resource."""
-        decisive = [grant for grant in self._grants if grant.role.has(action) and grant.covers(resource_id)]
-        return bool(decisive) and not any(grant.denies for grant in decisive)
+        if action not in self._decisive:
+            self._decisive[action] = tuple(grant for grant in self._grants if grant.role.has(action))
+        return {grant.denies for grant in self._decisive[action] if grant.covers(resource_id)} == {False}
 
     def allow_somewhere(self, action: Action, resource_id: str) -> bool:
         """Tell whether the caller may act on a resource, or perhaps on something in it."""

@@ -144,6 +144,7 @@ class Registry(Record):
     lease: Lease = Lease()
     leased_for: int = 0  # the serial of the request for which the lease was taken last
     events: int = 0  # that happened so far
+    form: int = 0  # of the view that is kept beside it
     checked_at: datetime | None = None  # when the cloud was last found, or made, as it should be
 
     def condition(self, kind: str) -> Condition | None:
@@ -154,6 +155,11 @@ class Registry(Record):
     def key(self) -> RegistryKey:
         """Return the registry's key."""
         return RegistryKey.of(self.tenant, self.spec.name)
+
+    @property
+    def place(self) -> tuple[Scope, str]:
+        """Return the scope and the name."""
+        return self.scope, self.spec.name
 
     @property
     def wanted(self) -> dict[ResourceKey, StorageConfig | None]:

@@ -27,6 +27,9 @@ class Kind(StrEnum):
     REPLICA = "ContainerRegistryReplica"
 
 
+_ORDER = {kind: number for number, kind in enumerate(Kind)}
+
+
 class Placement(Record):
     """Where in the cloud a registry's resources are made. Chosen when the registry is created, and kept.
 
@@ -171,7 +174,7 @@ def assign(
         for key, config in asked_for.items()
         if key not in have
     ]
-    return tuple(sorted([*kept, *added], key=lambda resource: (list(Kind).index(resource.kind), *resource.key[1:])))
+    return tuple(sorted([*kept, *added], key=lambda resource: (_ORDER[resource.kind], *resource.key[1:])))
 
 
 def dismiss(existing: Iterable[Resource]) -> tuple[Resource, ...]:
@@ -219,12 +222,10 @@ def name_of(identity: str, key: ResourceKey, attempt: int = 0) -> str:
 def state_of(resources: Iterable[Resource]) -> ResourceState:
     """Return the state of a region from the states of its resources: the one that asks for most attention."""
     states = {resource.state for resource in resources}
-    if states == {ResourceState.PENDING, ResourceState.READY}:
+    if states == _BEGUN:
         return ResourceState.PROVISIONING
-    attention = (
-        ResourceState.FAILED,
-        ResourceState.REMOVING,
-        ResourceState.PROVISIONING,
-        ResourceState.PENDING,
-    )
-    return next((state for state in attention if state in states), ResourceState.READY)
+    return next((state for state in _ATTENTION if state in states), ResourceState.READY)
+
+
+_BEGUN = {ResourceState.PENDING, ResourceState.READY}
+_ATTENTION = (ResourceState.FAILED, ResourceState.REMOVING, ResourceState.PROVISIONING, ResourceState.PENDING)

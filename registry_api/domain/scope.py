@@ -40,3 +40,9 @@ class Scope:
     def registry_id(self, name: str) -> str:
         """Return the Azure resource id of a registry in it."""
         return f"{self.id}/providers/{REGISTRY_TYPE}/{name}"
+
+
+def parse_registry_id(text: str) -> tuple[Scope, str]:
+    """Return the scope and the name in the Azure resource id of a registry, as `Scope.registry_id` writes it."""
+    _, _, subscription, _, group, *_, name = text.split("/")
+    return Scope(subscription, group), name

@@ -1,12 +1,12 @@
 """How problems are told: the HTTP status of every code, and the body of an error."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from registry_api.domain.problems import Code, Problem
-from registry_api.http.bodies import Error, ErrorBody
 from registry_api.http.messages import Answer
-from registry_api.http.render import problem_body
 
 STATUS: Mapping[Code, HTTPStatus] = {
     Code.DOCUMENT_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -48,18 +48,30 @@ def status_of(code: Code) -> HTTPStatus:
 
 
 def error_answer(problems: Sequence[Problem], headers: Mapping[str, str] | None = None) -> Answer:
-    """Return the answer that tells these problems; several are wrapped, and are 400 unless they agree."""
+    """Return the answer that tells these problems; several are 400 unless they agree."""
     statuses = {status_of(problem.code) for problem in problems}
     status = statuses.pop() if len(statuses) == 1 else HTTPStatus.BAD_REQUEST
-    details = [problem_body(problem) for problem in problems]
+    body = error_body(problems)
+    told = {"x-ms-error-code": body["error"]["code"], **_HEADERS.get(status, {}), **(headers or {})}
+    return Answer(status, headers=told, text=f"{json.dumps(body, ensure_ascii=False)}\n")
+
+
+def error_body(problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return the body that tells these problems, as `bodies.ErrorBody` describes it; several are wrapped."""
+    details = [describe(problem) for problem in problems]
     if len(details) == 1:
-        error = Error(**details[0].model_dump(exclude_unset=True))
-    else:
-        error = Error(
-            code=Code.MULTIPLE_ERRORS_OCCURRED,
-            message=f"{len(problems)} problems were found.",
-            target=None,
-            details=details,
-        )
-    told = {"x-ms-error-code": error.code.value, **_HEADERS.get(status, {}), **(headers or {})}
-    return Answer(status, ErrorBody(error=error), told)
+        return {"error": details[0]}
+    message = f"{len(problems)} problems were found."
+    return {"error": {"code": Code.MULTIPLE_ERRORS_OCCURRED, "message": message, "target": None, "details": details}}
+
+
+def describe(problem: Problem) -> dict[str, Any]:
+    """Return a problem as a caller sees it, as `bodies.ErrorDetail` describes it; its place only where it is known."""
+    target = None if problem.target is None else _sendable(problem.target)
+    place = {} if problem.line is None else {"line": problem.line, "column": problem.column}
+    return {"code": problem.code, "message": _sendable(problem.message), "target": target, **place}
+
+
+def _sendable(text: str) -> str:
+    """Return a text, which may quote half a surrogate pair that no encoding can carry, so that it can be sent."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -23,6 +23,7 @@ from registry_api.service.deliveries import Result, Verdict
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
 from registry_api.service.records import Revision
+from registry_api.service.views import view_of
 
 _NEXT = "https://registries.example/api/{path}?top=1&continuation=3q2-7w"
 _BEGAN = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -41,10 +42,10 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
     """Return an answer for every shape, by the status that it comes with."""
     accepted = lifecycle.create(examine(schema.EXAMPLE).spec, _SCOPE, _ACCEPTANCE)
     ready = _converged(accepted)
-    registry, operation = render.registry_body(ready), render.operation_body(ready.operation)
+    registry, operation = _registry(ready), render.operation_body(ready.operation)
     name = accepted.key.name
     return {
-        bodies.RegistryBody: {200: registry, 201: render.registry_body(accepted)},
+        bodies.RegistryBody: {200: registry, 201: _registry(accepted)},
         bodies.RegistryPage: {
             200: bodies.RegistryPage(value=[registry], next_link=_NEXT.format(path="registries")),
         },
@@ -64,6 +65,10 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
             503: bodies.ReadinessBody(status=health.UNAVAILABLE, table=health.UNAVAILABLE, queue=health.OK),
         },
     }
+
+
+def _registry(registry: Registry) -> bodies.RegistryBody:
+    return bodies.RegistryBody.model_validate_json(view_of(registry).body)
 
 
 def _converged(accepted: Registry) -> Registry:

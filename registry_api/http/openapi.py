@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from registry_api.domain import names
 from registry_api.domain.problems import Code
 from registry_api.http import bodies, documents, media_types, pages, schema
-from registry_api.http.errors import error_answer, status_of
+from registry_api.http.errors import error_body, status_of
 from registry_api.http.examples import answer_examples
 from registry_api.http.parameters import Parameter
 from registry_api.http.route import PREFIX, Content, Route, Takes
@@ -24,8 +24,10 @@ Schema = dict[str, Any]
 
 VERSION = "1.0.0"
 _COMPONENTS = "#/components/schemas/{model}"
+_REGISTRIES = ("Registries", "Create, change, read, list and delete registries.")
 _TAGS = {
-    "registries": ("Registries", "Create, change, read, list and delete registries."),
+    "registries": _REGISTRIES,
+    "views": _REGISTRIES,
     "history": ("History", "What became of a request, what a registry was before, and who did what."),
     "webhooks": ("Webhooks", "Documents that pipelines and the systems around them send."),
     "health": ("Health", "Whether the service is there and can work."),
@@ -249,10 +251,7 @@ def _error_response(status: int, codes: Sequence[Code]) -> Schema:
     also = _ALSO.get(HTTPStatus(status), ())
     headers = _header_refs((*_EVERY_ANSWER, *also)) | {"x-ms-error-code": _header("The error's code.", enum=several)}
     sample = next(problem for problem in SAMPLES if problem.code in codes)
-    body = error_answer([sample]).body
-    content = {"schema": _ref(bodies.ErrorBody) | told}
-    if body is not None:
-        content["example"] = body.model_dump(mode="json", exclude_unset=True)
+    content = {"schema": _ref(bodies.ErrorBody) | told, "example": error_body([sample])}
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": {media_types.JSON: content}}
 
 

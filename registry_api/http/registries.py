@@ -1,4 +1,4 @@
-"""The registry door: handlers that parse, make one service call and render."""
+"""The registry door: handlers that parse, make one service call that changes or plans something, and render."""
 
 from http import HTTPStatus
 
@@ -8,12 +8,12 @@ from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
 from registry_api.domain.validation import examine
 from registry_api.http import arguments, documents, render
-from registry_api.http.bodies import RegionList, RegistryPage
-from registry_api.http.continuations import next_link, open_continuation, resuming
+from registry_api.http.bodies import RegionList
 from registry_api.http.errors import status_of
 from registry_api.http.messages import Answer, Request
 from registry_api.service import planning, registries
 from registry_api.service.accepting import Intent, Outcome
+from registry_api.service.views import view_of
 
 RETRY_AFTER_SECONDS = 1
 _NO_PLAN = {HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}  # refusals that say nothing of the document
@@ -57,35 +57,6 @@ async def patch_registry(request: Request, app: App) -> Answer:
             request.path["name"], document.value, intent, allowed=app.settings.allowed, ports=app.ports
         )
     return _written(request, outcome, intent)
-
-
-async def get_registry(request: Request, app: App) -> Answer:
-    """Read a registry: what is wanted, and under `status` what is true."""
-    conditions = arguments.conditions_of(request)
-    registry = await registries.read(request.path["name"], arguments.inquiry_of(request, app), ports=app.ports)
-    etag = registry.etag
-    conditions.check_match(etag)
-    if conditions.excludes(etag):
-        return Answer(HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
-    return Answer(HTTPStatus.OK, render.registry_body(registry), {"etag": etag})
-
-
-async def list_registries(request: Request, app: App) -> Answer:
-    """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
-    wanted, top = arguments.filter_of(request), arguments.top_of(request)
-    listed = f"registries {wanted}"
-    continuation = open_continuation(request, app, listed)
-    with resuming(continuation):
-        page = await registries.list_page(
-            wanted, top, continuation, arguments.inquiry_of(request, app), ports=app.ports
-        )
-    return Answer(
-        HTTPStatus.OK,
-        RegistryPage(
-            value=[render.registry_body(registry) for registry in page.items],
-            **next_link(page.continuation, request, app, listed, "registries"),
-        ),
-    )
 
 
 async def delete_registry(request: Request, app: App) -> Answer:
@@ -144,17 +115,14 @@ def _intent(request: Request, app: App) -> Intent:
 
 def _written(request: Request, outcome: Outcome, intent: Intent) -> Answer:
     registry = outcome.registry
-    headers = {"etag": registry.etag}
+    view = outcome.view or view_of(registry, is_real=not (outcome.changed and intent.validate_only))
+    headers = {"etag": view.etag}
     if outcome.created:
         headers["location"] = f"{request.base_url}/registries/{registry.spec.name}"
     if outcome.changed and not intent.validate_only:
         headers |= _follow(request, registry)
-    is_real = not (outcome.changed and intent.validate_only)
-    return Answer(
-        HTTPStatus.CREATED if outcome.created else HTTPStatus.OK,
-        render.registry_body(registry, is_real=is_real),
-        headers,
-    )
+    status = HTTPStatus.CREATED if outcome.created else HTTPStatus.OK
+    return Answer(status, headers=headers, text=f"{view.body}\n")
 
 
 def _started(request: Request, registry: Registry, intent: Intent) -> Answer:

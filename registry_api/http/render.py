@@ -10,12 +10,9 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.plan import Action
 from registry_api.domain.problems import Problem
 from registry_api.domain.regions import Region
-from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Kind, Resource, state_of
 from registry_api.http.bodies import (
     ActionBody,
     ChangeBody,
-    ContainerRegistryBody,
     DeliveryBody,
     DocumentResultBody,
     ErrorDetail,
@@ -24,46 +21,13 @@ from registry_api.http.bodies import (
     OperationError,
     PlanBody,
     RegionBody,
-    RegionStatusBody,
-    RegistryBody,
-    ReplicaBody,
     RevisionBody,
-    StatusBody,
-    StorageAccountBody,
     UndeliveredBody,
 )
+from registry_api.http.errors import describe
 from registry_api.service.deliveries import Result
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
-
-
-def registry_body(registry: Registry, *, is_real: bool = True) -> RegistryBody:
-    """Return a registry as a caller sees it.
-
-    Args:
-        registry: The registry.
-        is_real: Whether it is stored. If it is not, because a request was only to be validated, its operation is
-            not shown: nobody could follow it.
-    """
-    spec = registry.spec.model_dump(exclude_none=True)
-    return RegistryBody(
-        **spec,
-        id=registry.id,
-        subscription_id=registry.scope.subscription_id,
-        resource_group=registry.scope.resource_group,
-        status=StatusBody(
-            provisioning_state=registry.state,
-            generation=registry.generation,
-            observed_generation=registry.observed_generation,
-            operation=f"/api/operations/{registry.operation.id}" if is_real else None,
-            regions=[_region(registry, region, resources) for region, resources in registry.regions.items()],
-            container_registry=_container_registry(registry),
-            managed_resource_group=registry.managed_group,
-            conditions=list(registry.conditions),
-        ),
-        system_data=registry.system_data,
-        etag=registry.etag,
-    )
 
 
 def operation_body(operation: Operation) -> OperationBody:
@@ -135,15 +99,8 @@ def _document_result(result: Result, base_url: str) -> DocumentResultBody:
 
 
 def problem_body(problem: Problem) -> ErrorDetail:
-    """Return a problem as a caller sees it; its place only where it is known."""
-    place = {} if problem.line is None else {"line": problem.line, "column": problem.column}
-    target = None if problem.target is None else _sendable(problem.target)
-    return ErrorDetail(code=problem.code, message=_sendable(problem.message), target=target, **place)
-
-
-def _sendable(text: str) -> str:
-    """Return a text, which may quote half a surrogate pair that no encoding can carry, so that it can be sent."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return a problem as a caller sees it."""
+    return ErrorDetail(**describe(problem))
 
 
 def region_body(region: Region, allowed: frozenset[str] | None) -> RegionBody:
@@ -175,23 +132,3 @@ def _action(action: Action, *, is_new: bool) -> ActionBody:
         name=None if is_new or not resource.details else resource.known_name,
         after=f"{after.kind} in {after.region}" if after else None,
     )
-
-
-def _region(registry: Registry, region: str, resources: tuple[Resource, ...]) -> RegionStatusBody:
-    accounts = [resource for resource in resources if resource.kind is Kind.STORAGE_ACCOUNT]
-    copy = next((one for one in resources if one.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA}), None)
-    return RegionStatusBody(
-        location=region,
-        primary=region == registry.spec.location,
-        state=state_of(resources),
-        storage_accounts=[
-            StorageAccountBody(**account.details, name=account.known_name) for account in accounts if account.known_name
-        ],
-        container_registry_replica=ReplicaBody(**copy.details, state=copy.state) if copy else None,
-        message=next((resource.failure.message for resource in resources if resource.failure), None),
-    )
-
-
-def _container_registry(registry: Registry) -> ContainerRegistryBody | None:
-    home = next((resource for resource in registry.resources if resource.kind is Kind.CONTAINER_REGISTRY), None)
-    return ContainerRegistryBody(**home.details, name=home.known_name) if home and home.known_name else None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ class Route:
         return re.fullmatch(pattern, path.strip("/"), re.IGNORECASE) is not None
 
 
+@cache
 def _named(name: str) -> Any:
     """Return the function that `module.function` names, imported at the first use."""
     module, _, function = name.rpartition(".")

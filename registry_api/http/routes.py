@@ -56,7 +56,7 @@ ROUTES = (
     Route(
         "GET",
         "registries",
-        "registries.list_registries",
+        "views.list_registries",
         {200: "RegistryPage"},
         (*_REGISTRIES, *_PAGED),
         (*parameters.PAGE, *parameters.FILTERS),
@@ -81,7 +81,7 @@ ROUTES = (
     Route(
         "GET",
         "registries/{name}",
-        "registries.get_registry",
+        "views.get_registry",
         {200: _REGISTRY, 304: None},
         (*_REGISTRIES, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER, Code.PRECONDITION_FAILED),
         parameters.SCOPE,

@@ -18,6 +18,7 @@ from registry_api.service.authorizing import Inquiry, see
 from registry_api.service.ports import Ports
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Conflict, Replay
+from registry_api.service.views import View
 
 _ATTEMPTS = 16  # in each round somebody gets through
 
@@ -34,11 +35,12 @@ class Intent(Inquiry):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a request led to, or would lead to if it was only to be validated."""
+    """What a request led to, or would lead to if it was only to be validated; `view` is there if it is stored now."""
 
     registry: Registry
     created: bool = False
     changed: bool = False
+    view: View | None = None
 
 
 Decision = Callable[[Registry | None, Acceptance], Registry | None]
@@ -95,7 +97,7 @@ async def change(
         await announce(ports.queue, commit.registry or outcome.registry, now)
         with suppress(Conflict):
             await announcing.commit(commit, ports)
-            return outcome
+            return dataclasses.replace(outcome, view=commit.view)
     raise refuse(
         Code.CONCURRENT_CHANGES,
         f"'{key.name}' was changed by others {_ATTEMPTS} times while this request was on its way; try again.",

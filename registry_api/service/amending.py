@@ -13,7 +13,8 @@ from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.validation import ListedRegion, examine
 from registry_api.service.accepting import Intent, Outcome, change
 from registry_api.service.ports import Ports
-from registry_api.service.registries import key_of_document, not_found
+from registry_api.service.reading import not_found
+from registry_api.service.registries import key_of_document
 
 
 async def amend(

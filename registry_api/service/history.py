@@ -13,7 +13,7 @@ from registry_api.domain.operation import Operation, is_operation_id, registry_k
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, quote, refuse
 from registry_api.domain.registry import Caller, RegistryKey
-from registry_api.service import registries
+from registry_api.service import reading
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import commit
 from registry_api.service.authorizing import Inquiry, may_see, readable, see
@@ -115,7 +115,7 @@ async def list_revisions(
         Refusal: If there is no registry of this name for the caller, or it may not read.
         ValueError: If the continuation is not one that an earlier page gave.
     """
-    registry, store = await registries.read(name, inquiry, ports=ports), ports.store
+    registry, store = await reading.read(name, inquiry, ports=ports), ports.store
     page = await store.list_revisions(registry.key, registry.incarnation, limit, continuation)
     before = [*page.items[1:]]
     if page.continuation is not None:
@@ -154,7 +154,7 @@ async def _list(
 ) -> Page[_Record]:
     """Return records of all registries that had a name, but for those that are not there for the caller."""
     if not is_registry_name(name):
-        raise registries.not_found(name)
+        raise reading.not_found(name)
     key = RegistryKey.of(inquiry.caller.tenant, name)
 
     async def read_visible(most: int, after: str | None) -> Page[_Record]:
@@ -171,7 +171,7 @@ async def _list(
     if not page.items and continuation is None:
         registry = await see(await ports.store.read(key), Action.READ, name, inquiry, ports.roles)
         if registry is None:
-            raise registries.not_found(name)
+            raise reading.not_found(name)
     # That there is more is told only of what the caller may read.
     is_more = page.continuation is not None and (await read_visible(_LOOK_AHEAD, page.continuation)).items
     return Page(page.items, page.continuation if is_more else None)

@@ -16,6 +16,7 @@ from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Placement, Resource
 from registry_api.service.audience import Audience
 from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored, Traceparent
+from registry_api.service.views import View
 
 
 class Store(Protocol):
@@ -24,11 +25,21 @@ class Store(Protocol):
     async def read(self, key: RegistryKey) -> Stored | None:
         """Return a registry, or None."""
 
+    async def read_view(self, key: RegistryKey) -> View | None:
+        """Return what callers read of a registry, or None; it is of the same moment as the registry."""
+
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave for the tenant.
+        """
+
+    async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
+        """Return what callers read of up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
 
         Raises:
             ValueError: If the continuation is not one that this method gave for the tenant.

@@ -7,6 +7,7 @@ from registry_api.domain.events import NOWHERE, Origin, events_of
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.service.records import Commit, Revision, Stored
+from registry_api.service.views import FORM
 
 
 def commit_of(
@@ -22,8 +23,9 @@ def commit_of(
     operations = [*_superseded(before, newest), *([] if is_known else [newest])]
     is_gone = registry is None
     events = list(events_of(before, after, operations, by=by, now=now, origin=origin, is_gone=is_gone))
-    if registry is not None and events:
-        registry = registry.model_copy(update={"events": events[-1].sequence})
+    if registry is not None:
+        sequence = events[-1].sequence if events else registry.events
+        registry = registry.model_copy(update={"events": sequence, "form": FORM})
     is_new = registry is not None and (before is None or before.spec != registry.spec)
     return Commit(
         key=RegistryKey.of(after.tenant, after.spec.name),

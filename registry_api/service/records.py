@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BeforeValidator
@@ -14,6 +15,7 @@ from registry_api.domain.problems import Problem
 from registry_api.domain.record import Record
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.spec import RegistrySpec
+from registry_api.service.views import View, view_of
 
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ class Progress(Record):
     outstanding: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Commit:
     """Everything that changes together. `registry` None removes the row.
 
@@ -90,6 +92,11 @@ class Commit:
     outstanding: Outstanding | None = None
     revision: Revision | None = None
     replay: Replay | None = None
+
+    @cached_property
+    def view(self) -> View | None:
+        """Return what callers read from then on, None if the registry is gone."""
+        return None if self.registry is None else view_of(self.registry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Create, change, read, list and delete registries."""
+"""Create, change and delete registries."""
 
 from datetime import timedelta
 from functools import partial
@@ -6,22 +6,20 @@ from typing import Any
 
 from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete
-from registry_api.domain.filters import Filter
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
 from registry_api.domain.names import is_registry_name
 from registry_api.domain.permissions import Action
-from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
+from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
-from registry_api.service.authorizing import Inquiry, authorize, authorize_listing, readable, see
+from registry_api.service.authorizing import authorize
 from registry_api.service.once import Key, Once, digest_of
 from registry_api.service.ports import Ports
-from registry_api.service.records import Page
+from registry_api.service.reading import not_found
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
-_PAGES_PER_REQUEST = 4
 _REUSED = Problem(
     Code.IDEMPOTENCY_KEY_REUSED,
     "This Idempotency-Key was used for another request; take a new key for every new request.",
@@ -184,52 +182,7 @@ async def retry(
     return (await _change_named(name, intent, Action.WRITE, decide, ports)).registry
 
 
-async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> Registry:
-    """Return a registry.
-
-    Raises:
-        Refusal: If there is none of this name for the caller, or it may not read.
-    """
-    if not is_registry_name(name):
-        raise not_found(name)
-    stored = await ports.store.read(RegistryKey.of(inquiry.caller.tenant, name))
-    registry = await see(stored, Action.READ, name, inquiry, ports.roles)
-    if registry is None:
-        raise not_found(name)
-    return registry
-
-
-async def list_page(
-    wanted: Filter, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
-) -> Page[Registry]:
-    """Return some of the registries that the caller may read, in the order of their names.
-
-    A page costs at most a few storage calls, however many registries there are, so one whose filter matches few may
-    be short, or even empty, and still lead on.
-
-    Raises:
-        Refusal: If the caller names a scope where it may read nothing.
-        ValueError: If the continuation is not one that an earlier page gave.
-    """
-    await authorize_listing(inquiry, ports.roles)
-    found: list[Registry] = []
-    for _ in range(_PAGES_PER_REQUEST):
-        page = await ports.store.list(inquiry.caller.tenant, limit - len(found), continuation)
-        matching = filter(wanted.matches, page.items)
-        shown = await readable(matching, lambda registry: (registry.scope, registry.spec.name), inquiry, ports.roles)
-        found += shown
-        continuation = page.continuation
-        if continuation is None or len(found) == limit or len(shown) == len(page.items):
-            break
-    return Page(found, continuation)
-
-
 async def _change_named(name: str, intent: Intent, action: Action, decide: Decision, ports: Ports) -> Outcome:
     if not is_registry_name(name):
         raise not_found(name)
     return await change(RegistryKey.of(intent.caller.tenant, name), intent, action, decide, ports)
-
-
-def not_found(name: str) -> Refusal:
-    """Return the refusal of a request for a registry that is not there."""
-    return refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named {quote(name)}.", "name")

@@ -17,6 +17,7 @@ from registry_api.service.ports import Backend, Ports
 from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Conflict, Progress, StorageUnavailable, Stored
+from registry_api.service.views import FORM
 from registry_api.service.work import look
 from registry_api.telemetry import Counter, about, count, span, traceparent
 
@@ -104,6 +105,8 @@ async def _tend(stored: Stored, now: datetime, *, ports: Ports) -> None:
         reminded = visits.remind(registry, now)
         await announce(ports.queue, reminded, now)
         await _commit(stored, reminded, now, ports)
+    elif registry.form != FORM:
+        await _commit(stored, registry, now, ports)
 
 
 async def _check(stored: Stored, now: datetime, *, ports: Ports, backend: Backend) -> None:

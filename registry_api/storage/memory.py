@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from registry_api.service.ports import Clock
 from registry_api.service.records import Conflict
 from registry_api.storage.messages import encode, whole_seconds
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
+from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
 
 
 class MemoryRows:
@@ -74,7 +74,7 @@ class MemoryRows:
             case Insert():
                 fits = row is None
             case Replace() | Delete():
-                fits = row is not None and row.version == write.version
+                fits = row is not None and write.version in {row.version, ANY_VERSION}
             case Upsert():
                 fits = True
         if not fits:

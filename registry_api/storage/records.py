@@ -12,6 +12,7 @@ from registry_api.domain.spec import STORED
 from registry_api.storage.rows import Row
 
 REGISTRY = "registry"
+VIEW = "view"
 OPERATION = "op:"
 REVISION = "rev:"
 EVENT = "event:"

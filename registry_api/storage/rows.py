@@ -15,6 +15,7 @@ _LONGEST_TO_READ = 64_000  # characters of a text that is stored as such
 # What Azure counts beside the text: the names and lengths of columns, and the headers of each write.
 _BYTES_OF_COLUMNS = 2048
 _BYTES_AROUND_A_WRITE = 4096
+_MOST_BYTES_OF_A_CHARACTER = 12  # two escapes in JSON
 _FORBIDDEN_IN_A_KEY = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
 
@@ -53,9 +54,12 @@ class Upsert:
     text: str
 
 
+ANY_VERSION = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Removes a row that is there in this version."""
+    """Removes a row that is there in this version, which may be `ANY_VERSION`."""
 
     key: str
     version: str
@@ -84,6 +88,8 @@ def check(partition: str, writes: Sequence[Write]) -> None:
         if len(key) > LONGEST_KEY or _FORBIDDEN_IN_A_KEY.search(key):
             raise ValueError(f"A key has {LONGEST_KEY} characters at most, none of which is /, \\, #, ? or a control.")
     texts = ["" if isinstance(write, Delete) else write.text for write in writes]
+    if _MOST_BYTES_OF_A_CHARACTER * sum(map(len, texts)) < MOST_BYTES_OF_A_ROW - MOST_WRITES * _BYTES_AROUND_A_WRITE:
+        return
     if any(bytes_of_row(partition, key, text) > MOST_BYTES_OF_A_ROW for key, text in zip(keys, texts, strict=True)):
         raise ValueError(f"A row has {MOST_BYTES_OF_A_ROW} bytes at most.")
     if sum(_bytes_of_write(text) for text in texts) > MOST_BYTES_OF_A_TRANSACTION:

@@ -17,6 +17,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.records import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
+from registry_api.service.views import View
 from registry_api.storage.paging import Continuation, following, page_of
 from registry_api.storage.records import (
     CLAIM,
@@ -31,6 +32,7 @@ from registry_api.storage.records import (
     REPLAY,
     REVISION,
     UNDELIVERED,
+    VIEW,
     Quarantined,
     UnreadableRowError,
     end_of,
@@ -40,7 +42,7 @@ from registry_api.storage.records import (
     partition_of,
 )
 from registry_api.storage.retention import sweep
-from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, Upsert, Write
+from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Replace, Row, Rows, Slice, Upsert, Write
 
 # Claims of idempotency keys have partitions of their own, outside of every tenant's range: a key is the caller's,
 # whichever registry it is used for.
@@ -70,6 +72,11 @@ class RegistryStore:
         row = await self._rows.get(partition_of(key), REGISTRY)
         return None if row is None else Stored(parse(Registry, row), row.version)
 
+    async def read_view(self, key: RegistryKey) -> View | None:
+        """Return what callers read of a registry, or None."""
+        row = await self._rows.get(partition_of(key), VIEW)
+        return None if row is None else View.parse(row.text)
+
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
         row = await self._rows.get(partition_of(key), _operation_key(operation_id))
@@ -77,9 +84,13 @@ class RegistryStore:
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries of a tenant, in the order of their keys."""
-        first, end = (escape(tenant) + delimiter for delimiter in ":;")
-        start = Continuation.decode(continuation, f"{tenant}:")
-        return page_of(Registry, await self._rows.scan(first, end, REGISTRY, limit, start), f"{tenant}:")
+        found = await self._scan(tenant, REGISTRY, limit, continuation)
+        return page_of(Registry, found, f"{tenant}:{REGISTRY}")
+
+    async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
+        """Return what callers read of up to `limit` registries of a tenant, in the order of their keys."""
+        found = await self._scan(tenant, VIEW, limit, continuation)
+        return Page([View.parse(row.text) for row in found.rows], following(found, f"{tenant}:{VIEW}"))
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations of a registry, the newest first: that is the order of their ids."""
@@ -159,7 +170,7 @@ class RegistryStore:
 
     async def commit(self, commit: Commit) -> str | None:
         """Change everything or nothing; return the registry's new version, None when it is gone."""
-        writes: list[Write] = [_registry_write(commit)]
+        writes: list[Write] = [_registry_write(commit), _view_write(commit.view)]
         writes += (Upsert(_operation_key(operation.id), operation.model_dump_json()) for operation in commit.operations)
         for event in commit.events:
             writes.append(Insert(event_key(event.incarnation, event.sequence), event.model_dump_json()))
@@ -172,6 +183,11 @@ class RegistryStore:
             writes.append(_replay_write(commit.replay))
         versions = await self._rows.transact(partition_of(commit.key), writes)
         return versions[0]
+
+    async def _scan(self, tenant: str, kind: str, limit: int, continuation: str | None) -> Slice:
+        """Scan the rows of a tenant's registries that there is one of for each."""
+        first, end = (escape(tenant) + delimiter for delimiter in ":;")
+        return await self._rows.scan(first, end, kind, limit, Continuation.decode(continuation, f"{tenant}:{kind}"))
 
     async def _list(
         self, model: type[_Record], key: RegistryKey, prefix: str, limit: int, continuation: str | None
@@ -219,3 +235,7 @@ def _registry_write(commit: Commit) -> Write:
         case Commit(registry=None, replaces=str(version)):
             return Delete(REGISTRY, version)
     raise ValueError("A commit that removes a registry says which version of it.")
+
+
+def _view_write(view: View | None) -> Write:
+    return Delete(VIEW, ANY_VERSION) if view is None else Upsert(VIEW, view.text)

@@ -11,10 +11,10 @@ from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import ProvisioningState
 from registry_api.domain.resources import Placement, ResourceState
-from registry_api.http.render import registry_body
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.provisioning.azureml import MachineLearningBackend
 from registry_api.service.ports import BackendError
+from registry_api.service.views import view_of
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from tests.azure.world import SUBSCRIPTION, AzureWorld
@@ -76,22 +76,22 @@ async def test_names_are_those_of_the_real_service(learning: LearningWorld) -> N
     """Both doors tell no account and no group before it has a name, and then what the real registry tells."""
     await learning.put("eastus", "westus")
     registry = await learning.read()
-    assert registry_body(registry).status.container_registry is None
+    assert view_of(registry).content["status"]["container_registry"] is None
     early = registry_resource(registry, "").properties
     assert "managed_resource_group" not in early.model_fields_set
     assert [(one.storage_account_details, one.acr_details) for one in early.region_details] == [([], [])] * 2
     await learning.settle()
     registry, real = await learning.read(), learning.things()[PATH]["properties"]
 
-    status, shown = registry_body(registry).status, registry_resource(registry, "").properties
+    told, shown = view_of(registry).content["status"], registry_resource(registry, "").properties
     assert shown.managed_resource_group is not None
     assert shown.managed_resource_group.resource_id == real["managedResourceGroup"]["resourceId"]
-    for mine, one, told in zip(shown.region_details, real["regionDetails"], status.regions, strict=True):
+    for mine, one, region in zip(shown.region_details, real["regionDetails"], told["regions"], strict=True):
         account = one["storageAccountDetails"][0]["systemCreatedStorageAccount"]
         copy = one["acrDetails"][0]["systemCreatedAcrAccount"]
-        assert mine.location == told.location == one["location"]
+        assert mine.location == region["location"] == one["location"]
         storage = mine.storage_account_details[0].system_created_storage_account
-        assert storage.storage_account_name == told.storage_accounts[0].name == account["storageAccountName"]
+        assert storage.storage_account_name == region["storage_accounts"][0]["name"] == account["storageAccountName"]
         assert storage.arm_resource_id.resource_id == account["armResourceId"]["resourceId"]
         assert mine.acr_details[0].system_created_acr_account.acr_account_name == copy["acrAccountName"]
 

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from registry_api.domain.problems import Code, Problem, Refusal
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Resource
 from registry_api.domain.validation import examine, examine_regions
-from registry_api.http.errors import error_answer
+from registry_api.http.errors import error_body
 from registry_api.http.resource_manager.bodies import RegistryList, RegistryResource
 from registry_api.http.resource_manager.rendering import operation_status, registry_resource
 from registry_api.service import amending, history, registries
@@ -57,16 +57,14 @@ async def bodies_of(histories: int) -> dict[str, list[Any]]:
         "registries": [json.loads(body) for body in dict.fromkeys(map(_written, shown))],
         "lists": [json.loads(_written(one)) for one in lists],
         "operations": [json.loads(body) for body in sorted(statuses)],
-        "errors": [json.loads(_written(error)) for error in _errors()],
+        "errors": [*_errors()],
     }
 
 
-def _errors() -> Iterator[BaseModel]:
+def _errors() -> Iterator[Mapping[str, Any]]:
     problems = [Problem(code, "It is 'so'.", ("tags", 0, "a b"), 7, 15) for code in Code]
     for told in [*([problem] for problem in problems), problems, problems[:2]]:
-        body = error_answer(told).body
-        assert body is not None
-        yield body
+        yield error_body(told)
 
 
 def _written(body: BaseModel) -> str:

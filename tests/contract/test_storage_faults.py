@@ -35,7 +35,9 @@ NewQueue = type[Queue]
 Call = Callable[[RegistryStore, Queue], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "read": lambda store, _: store.read(ELSEWHERE),
+    "read_view": lambda store, _: store.read_view(ELSEWHERE),
     "read_operation": lambda store, _: store.read_operation(ELSEWHERE, "x.1"),
+    "list_views": lambda store, _: store.list_views("t1", 10, None),
     "list": lambda store, _: store.list("t1", 10, None),
     "commit": lambda store, _: store.commit(acceptance_of(new())),
     "send": lambda _, queue: queue.send(message(), AT_ONCE),

@@ -13,6 +13,7 @@ from registry_api.domain.operation import OperationStatus
 from registry_api.domain.problems import Code, Problem
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.records import Claim, Commit, Conflict, Progress, Replay, Revision
+from registry_api.service.views import view_of
 from registry_api.storage.records import Quarantined, UnreadableRowError
 from registry_api.storage.rows import Rows, Upsert
 from registry_api.storage.store import RegistryStore
@@ -382,6 +383,27 @@ async def test_the_walk_passes_every_registry_of_every_tenant(store: RegistrySto
         await store.walk(3, "nothing")
 
 
+async def test_what_callers_read_is_kept_with_the_registry(store: RegistryStore) -> None:
+    """A view is that of the registry, after every change, and goes with it; a list has those of all, in order."""
+    one, other = new("Demo"), new("Later")
+    assert (await store.read_view(one.key), (await store.list_views("t1", 9, None)).items) == (None, [])
+
+    version = await keep(store, one)
+    await keep(store, other)
+    changed = updated(one)
+    version = await keep(store, changed, version)
+    assert await store.read_view(one.key) == view_of(changed)
+    page = await store.list_views("t1", 1, None)
+    rest = await store.list_views("t1", 1, page.continuation)
+    assert (page.items, rest.items, rest.continuation) == ([view_of(changed)], [view_of(other)], None)
+    with pytest.raises(ValueError, match="another list"):
+        await store.list("t1", 1, page.continuation)
+
+    await store.commit(removal_of(changed, version))
+    assert await store.read_view(one.key) is None
+    assert (await store.list_views("t1", 9, None)).items == [view_of(other)]
+
+
 async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore, rows: Rows) -> None:
     """Ended operations, answers and claims go when their time is over; registries and what is unknown stay."""
     registry, gone = new(), new("Gone")
@@ -414,6 +436,7 @@ async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore
         "t1:demo/registry",
         "t1:demo/rev:Demo.1:9999999998",
         "t1:demo/something:else",
+        "t1:demo/view",
     }
     assert not {"=quarantine/message:id-1", "t1:demo/event:Demo.1:9999999998"} & await keys_after(401)
 

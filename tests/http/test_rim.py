@@ -127,7 +127,7 @@ async def test_storage_that_is_away_is_told(app: App, monkeypatch: pytest.Monkey
     async def away(*_: object) -> None:
         raise StorageUnavailable("account key")
 
-    monkeypatch.setattr(app.ports.store, "read", away)
+    monkeypatch.setattr(app.ports.store, "read_view", away)
     response = await function_of(ROUTE["get_registry"])(request())
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
@@ -256,7 +256,7 @@ async def test_a_request_that_takes_too_long_is_answered(app: App, monkeypatch: 
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(app.ports.store, "read", hang)
+    monkeypatch.setattr(app.ports.store, "read_view", hang)
     monkeypatch.setattr(rim, "_ANSWER_WITHIN", 0.01)
     response = await function_of(ROUTE["get_registry"])(request())
 

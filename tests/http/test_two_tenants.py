@@ -8,9 +8,10 @@ from datetime import datetime
 import pytest
 
 from registry_api.domain.operation import Operation
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import RegistryKey
 from registry_api.http.routes import ROUTES
 from registry_api.service.records import Claim, Page
+from registry_api.service.views import View
 from registry_api.storage.store import RegistryStore
 from tests.http.two_tenants import THEIRS, attack
 
@@ -50,12 +51,12 @@ class SharesKeys(RegistryStore):
 class SharesPages(RegistryStore):
     """Takes a continuation for whoever's it is."""
 
-    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
+    async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """List registries."""
         try:
-            return await super().list(tenant, limit, continuation)
+            return await super().list_views(tenant, limit, continuation)
         except ValueError:
-            return await super().list(THEIRS, limit, continuation)
+            return await super().list_views(THEIRS, limit, continuation)
 
 
 @pytest.mark.parametrize("store", [FindsOperations, SharesKeys, SharesPages])

@@ -13,13 +13,14 @@ from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Caller, Registry, RegistryKey, service_of
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
-from registry_api.service import accepting, planning, registries
+from registry_api.service import accepting, planning, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import announce
 from registry_api.service.authorizing import Inquiry
 from registry_api.service.ports import Message
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Commit, Conflict, Page, Stored
+from registry_api.service.views import View
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -161,12 +162,12 @@ async def test_what_is_in_another_scope_is_not_there(name: str) -> None:
 
     assert await refused(verb(name, world, ELSEWHERE)) == missing
     assert await registries.delete("Demo1", ELSEWHERE, ports=world.ports) is None
-    assert await refused(registries.read("Demo1", Inquiry(ADA, SCOPE, ELSEWHERE.within), ports=world.ports)) == missing
+    assert await refused(reading.read("Demo1", Inquiry(ADA, SCOPE, ELSEWHERE.within), ports=world.ports)) == missing
     assert await world.read() == before
     for call in (
         registries.patch("?", {}, Intent(ADA, SCOPE), ports=world.ports),
         registries.retry("?", Intent(ADA, SCOPE), ports=world.ports),
-        registries.read("?", ASKING, ports=world.ports),
+        reading.read("?", ASKING, ports=world.ports),
     ):
         assert await refused(call) == ("RegistryNotFound", "name", "There is no registry named '?'.")
 
@@ -287,13 +288,13 @@ async def test_a_list_of_everything_makes_one_call() -> None:
     world = World()
     limits: list[int] = []
 
-    async def short(tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
+    async def short(tenant: str, limit: int, continuation: str | None) -> Page[View]:
         assert (tenant, continuation) == ("tenant", None)
         limits.append(limit)
         return Page([], "more")
 
-    world.store.list = short  # type: ignore[method-assign]
-    page = await registries.list_page(Filter(), 5, None, ASKING, ports=world.ports)
+    world.store.list_views = short  # type: ignore[method-assign]
+    page = await reading.list_views(Filter(), 5, None, ASKING, ports=world.ports)
     assert (page, limits) == (Page([], "more"), [5])
 
 
@@ -331,9 +332,9 @@ async def test_a_page_is_never_longer_than_asked_for() -> None:
     world = World()
     for number in range(8):
         await world.put("westus" if number % 3 == 0 else "eastus", name=f"R{number}")
-    first = await registries.list_page(Filter(location="eastus"), 3, None, ASKING, ports=world.ports)
-    rest = await registries.list_page(Filter(location="eastus"), 3, first.continuation, ASKING, ports=world.ports)
+    first = await reading.list_views(Filter(location="eastus"), 3, None, ASKING, ports=world.ports)
+    rest = await reading.list_views(Filter(location="eastus"), 3, first.continuation, ASKING, ports=world.ports)
 
-    assert [registry.spec.name for registry in first.items] == ["R1", "R2", "R4"]
-    assert [registry.spec.name for registry in rest.items] == ["R5", "R7"]
+    assert [view.place[1] for view in first.items] == ["R1", "R2", "R4"]
+    assert [view.place[1] for view in rest.items] == ["R5", "R7"]
     assert rest.continuation is None

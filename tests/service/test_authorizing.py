@@ -12,7 +12,7 @@ from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Caller
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
-from registry_api.service import history, planning, registries
+from registry_api.service import history, planning, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
 from tests.service.actors import ACTORS, BESIDE, HERE, PLACES, ROLES, ROOT, STRANGER, Away, caller
@@ -32,7 +32,7 @@ def _intent(inquiry: Inquiry) -> Intent:
 
 
 async def _operation_of(world: World, name: str) -> str:
-    stored = await registries.read(name, Inquiry(ROOT, HERE), ports=world.ports) if name in PLACES else None
+    stored = await reading.read(name, Inquiry(ROOT, HERE), ports=world.ports) if name in PLACES else None
     return stored.operation.id if stored else f"{name.lower()}.1"
 
 
@@ -53,7 +53,7 @@ async def _first_page(read: Any, world: World, name: str, inquiry: Inquiry) -> A
 
 
 VERBS: dict[str, tuple[Action, Verb]] = {
-    "read": (Action.READ, lambda w, name, who: registries.read(name, who, ports=w.ports)),
+    "read": (Action.READ, lambda w, name, who: reading.read(name, who, ports=w.ports)),
     "revisions": (Action.READ, lambda w, name, who: history.list_revisions(name, 9, None, who, ports=w.ports)),
     "operations": (Action.READ, lambda w, name, who: _first_page(history.list_operations, w, name, who)),
     "events": (Action.READ, lambda w, name, who: _first_page(history.list_events, w, name, who)),
@@ -148,8 +148,8 @@ async def test_a_list_shows_what_one_may_read(actor: str) -> None:
     continuation = None
     for _ in range(9):
         inquiry = Inquiry(caller(actor), HERE)
-        page = await registries.list_page(ALL, 1, continuation, inquiry, ports=world.ports)
-        found += [registry.spec.name for registry in page.items]
+        page = await reading.list_views(ALL, 1, continuation, inquiry, ports=world.ports)
+        found += [view.place[1] for view in page.items]
         continuation = page.continuation
         if continuation is None:
             break
@@ -175,21 +175,21 @@ async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
     """Who may read nothing in the scope that it names is told so; a subscription may be named alone."""
     world = await world_of_registries()
     inquiry = scoped(caller(actor), scope)
-    listing = registries.list_page(inquiry.within, 9, None, inquiry, ports=world.ports)
+    listing = reading.list_views(inquiry.within, 9, None, inquiry, ports=world.ports)
 
     if isinstance(expected, str):
         assert (await answer(listing))[0] == expected
     else:
-        assert [registry.spec.name for registry in (await listing).items] == expected
+        assert [view.place[1] for view in (await listing).items] == expected
 
 
 async def test_a_subscription_is_listed_alone() -> None:
     """A subscription without a group is a scope, too."""
     world, within = await world_of_registries(), Filter(subscription_id="s1")
-    page = await registries.list_page(within, 9, None, Inquiry(caller("reader"), HERE, within), ports=world.ports)
-    refused = registries.list_page(within, 9, None, Inquiry(caller("nobody"), HERE, within), ports=world.ports)
+    page = await reading.list_views(within, 9, None, Inquiry(caller("reader"), HERE, within), ports=world.ports)
+    refused = reading.list_views(within, 9, None, Inquiry(caller("nobody"), HERE, within), ports=world.ports)
 
-    assert [registry.spec.name for registry in page.items] == ["Demo1", "Demo2", "Demo3"]
+    assert [view.place[1] for view in page.items] == ["Demo1", "Demo2", "Demo3"]
     with pytest.raises(Refusal, match="over scope '/subscriptions/s1';"):
         await refused
 
@@ -198,9 +198,9 @@ async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
     """Who may read the group of one subscription is not refused for the group of the default one."""
     world, within = await world_of_registries(), Filter(resource_group="ml")
     elsewhere = Inquiry(caller("contributor"), Scope(subscription_id="s2", resource_group="ml"), within)
-    page = await registries.list_page(within, 9, None, elsewhere, ports=world.ports)
+    page = await reading.list_views(within, 9, None, elsewhere, ports=world.ports)
 
-    assert [registry.spec.name for registry in page.items] == ["Demo1", "Demo2"]
+    assert [view.place[1] for view in page.items] == ["Demo1", "Demo2"]
 
 
 async def test_the_past_is_told_registry_by_registry() -> None:
@@ -255,12 +255,12 @@ async def test_a_key_is_not_used_up_by_who_may_not_create() -> None:
 async def test_nobody_may_do_anything_while_roles_cannot_be_told() -> None:
     """If what callers may do cannot be found out, nothing is read, changed or listed."""
     world = await world_of_registries()
-    before = await registries.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports)
+    before = await reading.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports)
     world.roles = Away()
     for _, call in VERBS.values():
         with pytest.raises(Refusal, match="AuthorizationUnavailable"):
             await call(world, "Never1", Inquiry(ROOT, HERE))
     with pytest.raises(Refusal, match="AuthorizationUnavailable"):
-        await registries.list_page(ALL, 9, None, Inquiry(ROOT, HERE), ports=world.ports)
+        await reading.list_views(ALL, 9, None, Inquiry(ROOT, HERE), ports=world.ports)
     world.roles = ROLES
-    assert await registries.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports) == before
+    assert await reading.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports) == before

@@ -12,12 +12,13 @@ from registry_api.domain.plan import Observation, Presence
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import DRIFTED, READY, Registry, RegistryKey
 from registry_api.domain.resources import Failure, Resource
-from registry_api.service import history, registries, resync
+from registry_api.service import history, reading, resync
 from registry_api.service.ports import BackendError, Message
 from registry_api.service.records import Commit, StorageUnavailable
+from registry_api.service.views import view_of
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
-from registry_api.storage.rows import Write
+from registry_api.storage.rows import ANY_VERSION, Delete, Upsert, Write
 from tests.service.world import ASKING, INVISIBLE, World
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -181,6 +182,18 @@ async def test_drift_is_told_although_a_region_cannot_be_seen() -> None:
     assert (registry.state, repaired and repaired.reason, ready and ready.status) == ("Succeeded", "Repaired", "True")
 
 
+async def test_a_view_of_another_form_is_written_anew() -> None:
+    """What another version of the app has kept for callers is replaced at the next tick, and nothing else changes."""
+    world = await converged("eastus")
+    registry = await world.read()
+    old = registry.model_copy(update={"form": 0})
+    await world.rows.transact("tenant:demo1", [Upsert("registry", old.model_dump_json()), Delete("view", ANY_VERSION)])
+
+    await world.tick()
+    assert await world.store.read_view(DEMO) == view_of(registry)
+    assert await world.read() == registry
+
+
 async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many registries there are, a tick looks at so many, and every one has its turn."""
     monkeypatch.setattr(resync, "ROWS_PER_PAGE", 2)
@@ -261,7 +274,7 @@ async def test_a_check_that_takes_long_and_fails_holds_nobody_back(monkeypatch: 
         await world.tick()
         world.clock.advance(15)
 
-    checked = (await registries.read("bbb1", ASKING, ports=world.ports)).checked_at
+    checked = (await reading.read("bbb1", ASKING, ports=world.ports)).checked_at
     assert checked is not None
     assert checked > before
 

@@ -13,7 +13,7 @@ from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.resources import Resource
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import Draft, examine
-from registry_api.service import delivering, history, reconcile, registries, resync
+from registry_api.service import delivering, history, reading, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.audience import Audience, Courier, Notice
 from registry_api.service.authorizing import Inquiry
@@ -162,7 +162,7 @@ class World:
 
     async def read(self) -> Registry:
         """Read the registry."""
-        return await registries.read("Demo1", ASKING, ports=self.ports)
+        return await reading.read("Demo1", ASKING, ports=self.ports)
 
     async def operation(self, operation_id: str) -> Operation:
         """Read an operation."""

@@ -6,7 +6,7 @@ from typing import Any
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind
-from registry_api.service import history, registries
+from registry_api.service import history, reading, registries
 from registry_api.service.accepting import Outcome
 from tests.service.world import ASKING, document
 from tests.simulation.cloud import Place
@@ -48,7 +48,7 @@ def cancel(world: Scenario) -> Callable[[], Awaitable[Operation]]:
     """Return the request to cancel its newest operation."""
 
     async def ask() -> Operation:
-        newest = (await registries.read(NAME, ASKING, ports=world.ports)).operation
+        newest = (await reading.read(NAME, ASKING, ports=world.ports)).operation
         running().cancels.add(newest.id)
         return await history.cancel(newest.id, intent(), ports=world.ports)
 

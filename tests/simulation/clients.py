@@ -12,7 +12,7 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import Caller, Registry, RegistryKey
 from registry_api.domain.validation import examine
-from registry_api.service import history, registries
+from registry_api.service import history, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.records import StorageUnavailable
 from tests.service.world import SCOPE
@@ -136,7 +136,7 @@ class Client:
     async def _read(self) -> None:
         name, ports = self._name(), self._world.ports
         request = self._request("read", name)
-        await self._ask(request, lambda intent: registries.read(name, intent, ports=ports))
+        await self._ask(request, lambda intent: reading.read(name, intent, ports=ports))
 
     async def _list(self) -> None:
         keys = [self._key(name) for name in self._weather.names]
@@ -147,9 +147,7 @@ class Client:
         try:
             with process(self._process_name()):
                 while True:
-                    page = await registries.list_page(
-                        ALL, _PAGE, continuation, self._intent(request), ports=self._world.ports
-                    )
+                    page = await reading.list_page(_PAGE, continuation, self._intent(request), ports=self._world.ports)
                     found += page.items
                     continuation = page.continuation
                     if continuation is None:

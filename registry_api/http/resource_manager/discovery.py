@@ -9,7 +9,7 @@ from registry_api.bootstrap import App
 from registry_api.domain.scope import Scope
 from registry_api.http.messages import Answer, Request
 from registry_api.http.resource_manager.bodies import CloudMetadata, Discovery
-from registry_api.service import registries
+from registry_api.service import reading
 from registry_api.service.authorizing import Inquiry
 
 _CLOUD = "RegistryApi"
@@ -36,7 +36,7 @@ async def get_cloud_metadata(request: Request, app: App) -> Answer:
 async def discover_registry(request: Request, app: App) -> Answer:
     """Read where a registry of the caller's tenant is, by its name alone."""
     default = Scope(subscription_id=app.settings.subscription_id, resource_group=app.settings.resource_group)
-    registry = await registries.read(request.path["name"], Inquiry(request.caller, default), ports=app.ports)
+    registry = await reading.read(request.path["name"], Inquiry(request.caller, default), ports=app.ports)
     return Answer(
         HTTPStatus.OK,
         Discovery(

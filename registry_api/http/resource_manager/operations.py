@@ -11,7 +11,7 @@ from registry_api.http.resource_manager.addresses import inquiry_of, status_addr
 from registry_api.http.resource_manager.bodies import FailureBody, OperationFailure
 from registry_api.http.resource_manager.contract import ASYNC, LOCATION, STATUS_TYPE
 from registry_api.http.resource_manager.rendering import operation_status, registry_resource
-from registry_api.service import history, registries
+from registry_api.service import history, reading
 
 
 async def get_registry_operation_status(request: Request, app: App) -> Answer:
@@ -33,5 +33,5 @@ async def get_registry_operation_status(request: Request, app: App) -> Answer:
         return Answer(HTTPStatus.CONFLICT, FailureBody(error=failure), {"x-ms-error-code": failure.code})
     if operation.kind is OperationKind.DELETE and operation.status is OperationStatus.SUCCEEDED:
         return Answer(HTTPStatus.NO_CONTENT)
-    registry = await registries.read(operation.registry, inquiry, ports=app.ports)
+    registry = await reading.read(operation.registry, inquiry, ports=app.ports)
     return Answer(HTTPStatus.OK, registry_resource(registry, request.base_url), {"etag": registry.etag})

@@ -22,7 +22,7 @@ from registry_api.http.resource_manager.bodies import RegistryList
 from registry_api.http.resource_manager.contract import ASYNC, LOCATION, SKIP
 from registry_api.http.resource_manager.reading import read_patch, read_regions, read_resource
 from registry_api.http.resource_manager.rendering import registry_resource
-from registry_api.service import amending, registries
+from registry_api.service import amending, reading, registries
 
 MAX_BYTES = 1024 * 1024  # the largest registry, with all its names and ids, as spread out as a client may write it
 
@@ -33,7 +33,7 @@ async def list_registry_resources(request: Request, app: App) -> Answer:
     listed = f"registry resources {inquiry.within}"
     continuation = open_continuation(request, app, listed, SKIP)
     with resuming(continuation, SKIP):
-        page = await registries.list_page(inquiry.within, DEFAULT_PAGE, continuation, inquiry, ports=app.ports)
+        page = await reading.list_page(DEFAULT_PAGE, continuation, inquiry, ports=app.ports)
     value = [registry_resource(registry, request.base_url) for registry in page.items]
     return Answer(
         HTTPStatus.OK,
@@ -50,7 +50,7 @@ async def list_registry_resources_in_group(request: Request, app: App) -> Answer
 
 async def get_registry_resource(request: Request, app: App) -> Answer:
     """Read a registry."""
-    registry = await registries.read(request.path["name"], inquiry_of(request, app), ports=app.ports)
+    registry = await reading.read(request.path["name"], inquiry_of(request, app), ports=app.ports)
     return _told(request, registry)
 
 

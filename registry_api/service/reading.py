@@ -1,0 +1,120 @@
+"""Read and list registries."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from registry_api.domain.filters import Filter
+from registry_api.domain.names import is_registry_name
+from registry_api.domain.permissions import Action
+from registry_api.domain.problems import Code, Refusal, quote, refuse
+from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.scope import Scope
+from registry_api.service.authorizing import Inquiry, authorize_listing, may_see, readable, see
+from registry_api.service.ports import Ports, Roles
+from registry_api.service.records import Page
+from registry_api.service.views import View
+
+_STORED_PAGES = 4  # that are read for one page at most
+
+
+class _Placed(Protocol):
+    @property
+    def place(self) -> tuple[Scope, str]:
+        """Return the scope and the name."""
+
+
+T = TypeVar("T", bound=_Placed)
+
+
+async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> Registry:
+    """Return a registry.
+
+    Raises:
+        Refusal: If there is none of this name for the caller, or it may not read.
+    """
+    if not is_registry_name(name):
+        raise not_found(name)
+    stored = await ports.store.read(RegistryKey.of(inquiry.caller.tenant, name))
+    registry = await see(stored, Action.READ, name, inquiry, ports.roles)
+    if registry is None:
+        raise not_found(name)
+    return registry
+
+
+async def read_view(name: str, inquiry: Inquiry, *, ports: Ports) -> View:
+    """Return a registry as callers see it.
+
+    Raises:
+        Refusal: If there is none of this name for the caller, or it may not read.
+    """
+    if not is_registry_name(name):
+        raise not_found(name)
+    view = await ports.store.read_view(RegistryKey.of(inquiry.caller.tenant, name))
+    is_seen = await may_see(Action.READ, name, view and view.place[0], inquiry, ports.roles)
+    if view is None or not is_seen:
+        raise not_found(name)
+    return view
+
+
+async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports) -> Page[Registry]:
+    """Return some of the registries that the caller may read, in the order of their names.
+
+    A page costs at most a few storage calls, however many registries there are, so one of which the caller may read
+    few may be short, or even empty, and still lead on.
+
+    Raises:
+        Refusal: If the caller names a scope where it may read nothing.
+        ValueError: If the continuation is not one that an earlier page gave.
+    """
+    pages = _Pages(partial(ports.store.list, inquiry.caller.tenant), lambda _: True)
+    return await pages.read(limit, continuation, inquiry, ports.roles)
+
+
+async def list_views(
+    wanted: Filter, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
+) -> Page[View]:
+    """Return some of the registries that the caller may read and asks for, as callers see them.
+
+    A page costs as much as one of `list_page`.
+
+    Raises:
+        Refusal: If the caller names a scope where it may read nothing.
+        ValueError: If the continuation is not one that an earlier page gave.
+    """
+
+    def matches(view: View) -> bool:
+        if wanted.is_of_scopes:
+            return True
+        told = view.content
+        return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
+
+    pages = _Pages(partial(ports.store.list_views, inquiry.caller.tenant), matches)
+    return await pages.read(limit, continuation, inquiry, ports.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages(Generic[T]):
+    """Pages of what storage has of a tenant's registries, and what is wanted of it."""
+
+    stored: Callable[[int, str | None], Awaitable[Page[T]]]
+    matches: Callable[[T], bool]
+
+    async def read(self, limit: int, continuation: str | None, inquiry: Inquiry, roles: Roles) -> Page[T]:
+        await authorize_listing(inquiry, roles)
+        found: list[T] = []
+        for _ in range(_STORED_PAGES):
+            page = await self.stored(limit - len(found), continuation)
+            matching = filter(self.matches, page.items)
+            shown = await readable(matching, lambda item: item.place, inquiry, roles)
+            found += shown
+            continuation = page.continuation
+            if continuation is None or len(found) == limit or len(shown) == len(page.items):
+                break
+        return Page(found, continuation)
+
+
+def not_found(name: str) -> Refusal:
+    """Return the refusal of a request for a registry that is not there."""
+    return refuse(Code.REGISTRY_NOT_FOUND, f"There is no registry named {quote(name)}.", "name")

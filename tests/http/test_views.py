@@ -1,0 +1,41 @@
+"""What callers read of a registry is what the API says that they do, in the form that is noted for it."""
+
+import hashlib
+
+import pytest
+
+from registry_api.http.bodies import RegistryBody
+from registry_api.service.views import FORM, View, view_of
+from tests.contract.records import in_every_state
+
+_FORMS = {1: "d721a73f6c28a597"}
+"""Digests of what the forms make of the same registries. Whoever changes the form raises `FORM` and adds one here."""
+
+
+@pytest.mark.parametrize("state", in_every_state())
+def test_a_view_is_as_it_is_described(state: str) -> None:
+    """A body is one of `RegistryBody`, and a view survives being kept."""
+    view = view_of(in_every_state()[state])
+    body = RegistryBody.model_validate_json(view.body)
+
+    assert body.model_dump_json(exclude_unset=True) == view.body
+    assert View.parse(view.text) == view
+    assert (view.id, view.etag, view.place[1]) == (body.id, body.etag, body.name)
+    assert view.place[0].registry_id(body.name) == view.id
+
+
+def test_what_is_not_stored_cannot_be_followed() -> None:
+    """A registry that was only to be validated names no operation, and is else what it would be."""
+    registry = in_every_state()["created"]
+    rehearsed, real = (view_of(registry, is_real=is_real) for is_real in (False, True))
+
+    assert real.content["status"].pop("operation") == "/api/operations/Demo.1"
+    assert rehearsed.content["status"]["operation"] is None
+    assert rehearsed.body == real.body.replace('"/api/operations/Demo.1"', "null")
+
+
+def test_the_form_has_its_number() -> None:
+    """Registries whose views are of another form than the app's are written anew: so no two forms have one number."""
+    text = "".join(view_of(in_every_state()[state]).text for state in ("succeeded", "failing"))
+
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == _FORMS[FORM]
