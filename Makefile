@@ -43,7 +43,7 @@ package: install ## Build the zip that is deployed, for the version of Python th
 	@exec $(BIN)/python -m devstack package
 
 test: install clients ## Run the tests, two files at a time; they start what they need
-	@exec $(BIN)/pytest --numprocesses=2 --dist=loadfile
+	@exec $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 fuzz: install ## Ask the app a quarter of a million questions, an hour at most, 50,000 as a thief; plant faults in 50,000 documents
 	@$(BIN)/python -m tests.openapi.fuzz

@@ -136,7 +136,7 @@ def quote(text: str) -> str:
 
 def is_unicode(text: str) -> bool:
     """Tell whether a text has no half of a surrogate pair, which an escape in JSON can write but nothing can carry."""
-    return _HALF_PAIR.search(text) is None
+    return text.isascii() or _HALF_PAIR.search(text) is None
 
 
 def _showable(text: str) -> str:

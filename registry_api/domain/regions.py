@@ -1,7 +1,6 @@
 """The catalogue of Azure regions: which exist, how they may be spelled, what they support."""
 
 import json
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -50,7 +49,7 @@ def catalogue() -> Mapping[str, Region]:
 
 def normalise(spelling: str) -> str:
     """Return how Azure writes a region: `East US`, `EastUS` and `eastus` are one region, `eastus`."""
-    return re.sub("[ \t]", "", spelling).lower() if spelling.isascii() else spelling
+    return spelling.replace(" ", "").replace("\t", "").lower() if spelling.isascii() else spelling
 
 
 def find(spelling: str) -> Region | None:

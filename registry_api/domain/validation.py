@@ -1,9 +1,8 @@
 """From what a caller sent to a spec, or to every problem of it at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -37,10 +36,13 @@ IGNORED = frozenset(
     }
 )
 READ_ONLY = frozenset({"id", "subscription_id", "resource_group", "system_data"})
+_NOT_OF_THE_SPEC = IGNORED | READ_ONLY
 
 _MOST_HINTS = (
     100  # of a document: who has more faults than that has not mistyped a name, and looking for one takes long
 )
+
+_MOST_ITEMS = (("tags", dict, MAX_TAGS), ("replication_locations", list, MAX_REGIONS))
 
 _TYPE_NAMES = {
     "string_type": "a string; if it looks like a number or a boolean, write it in quotes",
@@ -53,27 +55,67 @@ _TYPE_NAMES = {
 
 
 class ListedRegion(NamedTuple):
-    """A region as a document names it: where, and with which of its storage options that can be read."""
+    """A region as a document names it: where, and what is written of its storage."""
 
     name: str
     path: Path
-    storage_options: Mapping[str, Any]
+    storage_config: object = None
+
+    @property
+    def storage_options(self) -> Mapping[str, Any]:
+        """Return the storage options that can be read; what is left out is as it is by default."""
+        if not isinstance(self.storage_config, dict | None):
+            return {}
+        written = {option: (self.storage_config or {}).get(option) for option in StorageConfig.model_fields}
+        unreadable: set[str] = set()
+        try:
+            StorageConfig.model_validate(written)
+        except ValidationError as error:
+            unreadable = {str(item["loc"][0]) for item in error.errors()}
+        readable = {option: value for option, value in written.items() if option not in unreadable}
+        return StorageConfig.model_validate(readable).model_dump(exclude=unreadable)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """What a document says, as far as it can be understood, and everything that is wrong with it by itself.
 
     What is stored may still speak against it, also where other parts of it are wrong.
     """
 
     problems: Sequence[Problem]
-    name: str | None = None  # of the registry, if it can be one
+    document: Mapping[str, Any] = MappingProxyType({})
+    fields: Mapping[str, Any] = MappingProxyType({})  # all that are to be a spec
     location: str | None = None
-    regions: Sequence[ListedRegion] = ()  # all that can be read
-    lists_all: bool = False  # whether there is a list, and all of it can be read
-    read_only: Mapping[str, Any] = field(default_factory=dict)
+    region_names: Sequence[str | None] = ()  # of every entry in its list; None where it cannot be read
     whole: RegistrySpec | None = None
+
+    @property
+    def name(self) -> str | None:
+        """Return the name of the registry, if it can be one."""
+        name = self.fields.get("name")
+        return name if isinstance(name, str) and is_registry_name(name) else None
+
+    @property
+    def read_only(self) -> Mapping[str, Any]:
+        """Return what only the service sets."""
+        return {key: value for key, value in self.document.items() if key in READ_ONLY and value is not None}
+
+    @property
+    def regions(self) -> Sequence[ListedRegion]:
+        """Return all regions that can be read."""
+        given = self.fields.get("replication_locations")
+        if given is None:
+            return () if self.location is None else [ListedRegion(self.location, ("location",))]
+        return [
+            ListedRegion(name, ("replication_locations", index, "location"), given[index].get("storage_config"))
+            for index, name in enumerate(self.region_names)
+            if name is not None
+        ]
+
+    @property
+    def lists_all(self) -> bool:
+        """Tell whether there is a list of regions, and all of it can be read."""
+        return isinstance(self.fields.get("replication_locations"), list) and None not in self.region_names
 
     @property
     def spec(self) -> RegistrySpec:
@@ -97,30 +139,27 @@ def examine(document: object, name: str | None = None) -> Draft:
     if not isinstance(document, dict):
         return Draft([Problem(Code.INVALID_DOCUMENT, "The document must be a mapping of field names to values.")])
     problems: list[Problem] = []
-    fields = _without_broken_keys(
-        {key: value for key, value in document.items() if key not in IGNORED | READ_ONLY}, (), problems
-    )
+    fields = {key: value for key, value in document.items() if key not in _NOT_OF_THE_SPEC}
     if name is not None:
-        problems += _name_mismatch(fields.get("name"), name)
+        problems += _name_mismatch(_without_broken_keys(fields.get("name"), ("name",), problems), name)
         fields["name"] = name
-    problems += _count_problems(fields)
-    problems += _location_problems(fields)
     whole = None
     try:
         whole = RegistrySpec.model_validate(fields)
-    except ValidationError as error:
-        problems += _field_problems(error)
-    listed = _listed_regions(fields)
+    except ValidationError:
+        # The model refuses a key that is no text, but cannot say where it is.
+        fields = _without_broken_keys(fields, (), problems)
+    problems += _count_problems(fields)
+    location = _region_of(fields.get("location"))
     given = fields.get("replication_locations")
-    return Draft(
-        problems,
-        name=fields["name"] if _is_name(fields.get("name")) else None,
-        location=_region_of(fields.get("location")),
-        regions=listed,
-        lists_all=isinstance(given, list) and len(given) == len(listed),
-        read_only={name: value for name, value in document.items() if name in READ_ONLY and value is not None},
-        whole=whole,
-    )
+    if isinstance(given, list):
+        names = [_region_of(item.get("location")) if isinstance(item, dict) else None for item in given]
+        problems += _location_problems(names, location)
+    else:
+        names = []
+    if whole is None:
+        problems += _field_problems(RegistrySpec, fields)
+    return Draft(problems, document, fields, location, names, whole)
 
 
 class _Regions(BaseModel):
@@ -133,13 +172,12 @@ def examine_regions(listed: object) -> tuple[ListedRegion, ...]:
     Raises:
         Refusal: With everything that is wrong with the list.
     """
-    try:
-        found = _Regions.model_validate({"replication_locations": listed}).replication_locations
-    except ValidationError as error:
-        raise Refusal(*_field_problems(error)) from None
+    fields = {"replication_locations": listed}
+    if problems := [*_field_problems(_Regions, fields)]:
+        raise Refusal(*problems)
     return tuple(
-        ListedRegion(region.location, ("replication_locations", index, "location"), {})
-        for index, region in enumerate(found)
+        ListedRegion(region.location, ("replication_locations", index, "location"))
+        for index, region in enumerate(_Regions.model_validate(fields).replication_locations)
     )
 
 
@@ -174,34 +212,24 @@ def _name_mismatch(written: object, name: str) -> Iterator[Problem]:
 
 def _count_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
     """Count items here: the model would stop at the first one too many, or not count at all if one is not valid."""
-    for name, kind, most in (("tags", dict, MAX_TAGS), ("replication_locations", list, MAX_REGIONS)):
+    for name, kind, most in _MOST_ITEMS:
         given = fields.get(name)
         if isinstance(given, kind) and len(given) > most:
             yield Problem(Code.TOO_MANY_ITEMS, f"'{name}' may have at most {most} items, not {len(given)}.", (name,))
 
 
-def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
-    """Check the rules that span several fields, as far as the fields can be read at all."""
-    given = fields.get("replication_locations")
-    if not isinstance(given, list):
-        return
-    primary = _region_of(fields.get("location"))
+def _location_problems(listed: Sequence[str | None], primary: str | None) -> Iterator[Problem]:
+    """Check the rules that span several regions, as far as they can be read."""
     first_at: dict[str, int] = {}
-    unreadable = False
-    for index, item in enumerate(given):
-        region = _region_of(item.get("location")) if isinstance(item, dict) else None
-        if region is None:
-            unreadable = True
-        elif region in first_at:
+    for index, region in enumerate(listed):
+        if region is not None and first_at.setdefault(region, index) != index:
             yield Problem(
                 Code.DUPLICATE_LOCATION,
                 f"'{region}' is already given at replication_locations[{first_at[region]}].",
                 ("replication_locations", index, "location"),
             )
-        else:
-            first_at[region] = index
     # An entry that cannot be read may be a misspelled primary: say that first.
-    if primary is not None and primary not in first_at and not unreadable:
+    if primary is not None and primary not in first_at and None not in listed:
         yield Problem(
             Code.PRIMARY_LOCATION_NOT_REPLICATED,
             f"'replication_locations' must contain the primary location '{primary}', or be left out to have it alone.",
@@ -209,40 +237,19 @@ def _location_problems(fields: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
-def _listed_regions(fields: Mapping[str, Any]) -> Sequence[ListedRegion]:
-    given, primary = fields.get("replication_locations"), _region_of(fields.get("location"))
-    if given is None:
-        return () if primary is None else [ListedRegion(primary, ("location",), StorageConfig().model_dump())]
-    items = enumerate(given if isinstance(given, list) else ())
-    return [
-        ListedRegion(region, ("replication_locations", index, "location"), _storage_options(item.get("storage_config")))
-        for index, item in items
-        if isinstance(item, dict) and (region := _region_of(item.get("location"))) is not None
-    ]
-
-
-def _storage_options(given: object) -> Mapping[str, Any]:
-    """Return the options that can be read, each by itself."""
-    if not isinstance(given, dict | None):
-        return {}
-    options: dict[str, Any] = {}
-    for option in StorageConfig.model_fields:
-        with suppress(ValidationError):
-            options[option] = getattr(StorageConfig.model_validate({option: (given or {}).get(option)}), option)
-    return options
-
-
-def _is_name(given: object) -> bool:
-    return isinstance(given, str) and is_registry_name(given)
-
-
 def _region_of(spelling: object) -> str | None:
     region = regions.find(spelling) if isinstance(spelling, str) else None
     return region.name if region else None
 
 
-def _field_problems(error: ValidationError) -> Iterator[Problem]:
-    for number, item in enumerate(error.errors(include_url=False)):
+def _field_problems(model: type[BaseModel], fields: Mapping[str, Any]) -> Iterator[Problem]:
+    try:
+        model.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    else:
+        return
+    for number, item in enumerate(found):
         # A tag's key is told as the last step of three; a key of that very name may stand anywhere else.
         path = item["loc"][:-1] if item["loc"][0] == "tags" and item["loc"][2:] == ("[key]",) else item["loc"]
         hinting = number < _MOST_HINTS

@@ -1,5 +1,6 @@
 """From the bytes of a request to a document: plain values, and where in the text each of them stands."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -148,12 +149,13 @@ def _media_type(headers: Mapping[str, str], types: Sequence[str]) -> str:
             f"{quote(media_type)} is not a type that is taken here; "
             f"send Content-Type: {' or Content-Type: '.join(types)}.",
         )
-    foreign = next((charset for charset in _charsets(headers) if charset not in _CHARSETS), None)
-    if foreign is not None:
-        raise refuse(
-            Code.UNSUPPORTED_MEDIA_TYPE,
-            f"{quote(foreign)} is not a charset that is taken here; send Content-Type: {media_type}; charset=utf-8.",
-        )
+    for charset in _charsets(headers):
+        if charset not in _CHARSETS:
+            raise refuse(
+                Code.UNSUPPORTED_MEDIA_TYPE,
+                f"{quote(charset)} is not a charset that is taken here; "
+                f"send Content-Type: {media_type}; charset=utf-8.",
+            )
     return media_type
 
 
@@ -172,16 +174,13 @@ def check_length(body: bytes, headers: Mapping[str, str], most: int = MAX_BYTES)
         raise refuse(Code.DOCUMENT_TOO_LARGE, f"A document may have at most {most} bytes; this one has {len(body)}.")
 
 
-def check_size(depth: int, values: int, line: int, column: int) -> None:
-    """Let a document go on to its next value.
-
-    Raises:
-        Refusal: If it is nested too deeply or has too many values.
-    """
+def fault_of_size(depth: int, values: int) -> str | None:
+    """Tell what is wrong with a document that is as deep and has as many values, if it is too much."""
     if depth > MAX_DEPTH:
-        raise unparsable(f"The document is nested more than {MAX_DEPTH} levels deep.", line, column)
+        return f"The document is nested more than {MAX_DEPTH} levels deep."
     if values > MAX_VALUES:
-        raise unparsable(f"The document has more than {MAX_VALUES} values.", line, column)
+        return f"The document has more than {MAX_VALUES} values."
+    return None
 
 
 def unparsable(message: str, line: int | None = None, column: int | None = None) -> Refusal:
@@ -204,7 +203,7 @@ def _charsets(headers: Mapping[str, str]) -> Iterator[str]:
 
 def _decode(body: bytes) -> str:
     try:
-        return body.decode("utf-8-sig")
+        return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8")  # without the byte order mark
         raise unparsable("The document is not UTF-8.", *line_and_column(before, len(before))) from None

@@ -7,7 +7,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined] # public by us
 from typing import NoReturn
 
 from registry_api.domain.problems import Path, Refusal, quote
-from registry_api.http.documents import MAX_DEPTH, MAX_VALUES, Document, Places, check_size, unparsable
+from registry_api.http.documents import MAX_DEPTH, MAX_VALUES, Document, Places, fault_of_size, unparsable
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _CONSTANT = re.compile(r"NaN|-?Infinity")
@@ -25,14 +25,14 @@ def parse(text: str) -> Document:
         Refusal: With line and column, if it is not JSON, or ambiguous, or nested too deeply.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise unparsable(
             f"The document is not JSON: {error.msg.removesuffix(' at')}.", error.lineno, error.colno
         ) from None
     except (_RefusedError, RecursionError, ValueError):  # the last one for more digits than Python converts
         raise _refusal(text) from None
-    if _is_oversized(value):
+    if not _is_small(text) and _is_oversized(value):
         raise _refusal(text)
     return Document(value, lambda: _Scanner(text).scan())
 
@@ -57,6 +57,14 @@ def _no_constant(_: str) -> NoReturn:
     raise _RefusedError
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _is_small(text: str) -> bool:
+    """Tell whether a text is so short that it cannot have too many values, and has too few brackets to be too deep."""
+    return len(text) < MAX_VALUES and text.count("{") + text.count("[") < MAX_DEPTH
+
+
 def _is_oversized(value: object) -> bool:
     level, depth, values = [value], 0, 1
     while level := [
@@ -67,7 +75,7 @@ def _is_oversized(value: object) -> bool:
     ]:
         depth += 1
         values += len(level)
-        if depth > MAX_DEPTH or values > MAX_VALUES:
+        if fault_of_size(depth, values) is not None:
             return True
     return False
 
@@ -99,8 +107,9 @@ class _Scanner:
 
     def _value(self, at: int, path: Path) -> int:
         """Note the value at a position and return the position after it."""
-        self._places.values[path] = self._place(at)
-        check_size(len(path), len(self._places.values), *self._place(at))
+        self._places.values[path] = place = self._place(at)
+        if (fault := fault_of_size(len(path), len(self._places.values))) is not None:
+            raise unparsable(fault, *place)
         match self._text[at]:
             case "{":
                 return self._members(at + 1, path)

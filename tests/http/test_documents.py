@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_api.domain.problems import Problem, Refusal
-from registry_api.http.documents import MAX_BYTES, MAX_DEPTH, MAX_VALUES, Document, read
+from registry_api.http.documents import MAX_BYTES, MAX_DEPTH, MAX_VALUES, Document, read, read_stream
 
 YAML = {"content-type": "application/yaml"}
 JSON = {"content-type": "application/json"}
@@ -224,6 +224,14 @@ def test_lines_are_those_of_editors() -> None:
         assert document.places().values[("foo",)] == (3, 7)
         assert document.places().keys[("d",)] == (2, 1)
         assert (refused(f'a: "b{odd}c"\nfoo: [\n'.encode(), {}).line) == 3
+
+
+def test_half_of_a_surrogate_pair_in_a_carried_text_is_refused() -> None:
+    """A text that a pipeline's event carries may have what bytes cannot: it is told where."""
+    with pytest.raises(Refusal) as refusal:
+        read_stream('a: b\nc: "\ud800"\n')
+    (problem,) = refusal.value.problems
+    assert (problem.code, problem.line, problem.column) == ("InvalidDocument", 2, 5)
 
 
 @pytest.mark.parametrize("charset", ["UTF-8", '"utf-8"', "utf8", "us-ascii"])

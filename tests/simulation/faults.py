@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tests.simulation.boundaries import Call, Perform
 from tests.simulation.processes import running
-from tests.simulation.world import BACKEND, WORKERS, not_answering
+from tests.simulation.world import BACKEND, ROLES, ROWS, WORKERS, not_answering
 
 
 class Fault(StrEnum):
@@ -24,19 +24,33 @@ class Fault(StrEnum):
 
 _HAPPENING_LATER = {Fault.LATE, Fault.LEFT}
 _ASLEEP = {Fault.PAUSED, Fault.FROZEN}
+_LOOKS = {
+    *((ROWS, method) for method in ("get", "scan", "walk", "find", "range")),
+    (BACKEND, "observe"),
+    (ROLES, "permissions_of"),
+}
+
+
+def is_look(call: Call) -> bool:
+    """Tell whether a call has no effects. One that nobody thought of is said to have some."""
+    return (call.port, call.method) in _LOOKS
 
 
 def faults_of(call: Call) -> list[Fault]:
     """Return what can happen to a call: storage does at once what it does, and a look has no effects.
 
+    So whether a look had happened before its caller died, or got no answer, makes no difference to anyone.
     Workers sleep for longer than a lease, and requests for longer than their message waits.
     """
     is_action = (call.port, call.method) == (BACKEND, "start")
     sleep = Fault.PAUSED if call.by.startswith(WORKERS) else Fault.FROZEN
+    without_effect = {Fault.AFTER, Fault.LOST} if is_look(call) else set()
     return [
         fault
         for fault in Fault
-        if (is_action or fault not in _HAPPENING_LATER) and (fault is sleep or fault not in _ASLEEP)
+        if (is_action or fault not in _HAPPENING_LATER)
+        and (fault is sleep or fault not in _ASLEEP)
+        and fault not in without_effect
     ]
 
 

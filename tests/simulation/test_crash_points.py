@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,7 +19,7 @@ from registry_api.storage.store import RegistryStore
 from tests.service.world import ManualClock, Owners
 from tests.simulation.boundaries import Call, Perform, guard
 from tests.simulation.cloud import Cloud
-from tests.simulation.faults import Fault
+from tests.simulation.faults import Fault, Plan, is_look
 from tests.simulation.flows import FLOWS
 from tests.simulation.journal import JournaledRows
 from tests.simulation.sampling import every_pair, every_single, some_pairs
@@ -147,6 +147,25 @@ async def test_every_port_is_passed_by_some_flow() -> None:
     """No port is guarded in vain."""
     passed = {call.port for flow in FLOWS for call in (await run(Schedule(flow))).calls}
     assert passed == {ROWS, QUEUE, POISON, BACKEND, NOTICES, COURIER, ROLES}
+
+
+async def test_a_look_has_no_effects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored and what there is in the cloud are the same after it, so no fault after it needs to be run."""
+    looks: set[str] = set()
+
+    async def looking(plan: Plan, call: Call, perform: Perform) -> Any:
+        world = cast("Scenario", plan._outside)
+        before = (dict(world._rows._rows), world.queue.messages(), world.cloud.things())
+        answer = await perform()
+        if is_look(call):
+            looks.add(call.port)
+            assert (dict(world._rows._rows), world.queue.messages(), world.cloud.things()) == before
+        return answer
+
+    monkeypatch.setattr(Plan, "__call__", looking)
+    for flow in FLOWS:
+        await FLOWS[flow](Scenario({}, Variant()))
+    assert looks == {ROWS, BACKEND, ROLES}
 
 
 @pytest.mark.parametrize("text", ["create 3:before 17:lost twice repeats", "poison late", "delete 1:after once"])
