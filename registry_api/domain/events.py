@@ -15,6 +15,7 @@ class EventType(StrEnum):
     """Everything that can happen; a closed vocabulary, part of the contract."""
 
     REQUEST_ACCEPTED = "RequestAccepted"
+    REQUEST_JOINED = "RequestJoined"  # accepted as well, and part of the operation that was under way
     OPERATION_SUCCEEDED = "OperationSucceeded"
     OPERATION_FAILED = "OperationFailed"
     OPERATION_CANCELED = "OperationCanceled"
@@ -110,6 +111,8 @@ def _happened(
         known = before.operation if before is not None and before.operation.id == operation.id else None
         if known is None:
             yield EventType.REQUEST_ACCEPTED, operation, None
+        elif known.generation != operation.generation:
+            yield EventType.REQUEST_JOINED, operation, None
         if operation.is_terminal and not (known is not None and known.is_terminal):
             yield _ENDS[operation.status], operation, operation.error.message if operation.error else None
     drift = after.condition(DRIFTED)

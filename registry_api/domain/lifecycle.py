@@ -19,7 +19,7 @@ from registry_api.domain.registry import (
     SystemData,
     Visit,
 )
-from registry_api.domain.resources import Failure, FailureKind, Placement, Resource, assign, dismiss
+from registry_api.domain.resources import Failure, FailureKind, Placement, Resource, assign, dismiss, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, with_condition, with_ready, with_steps
@@ -80,17 +80,20 @@ def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry
 
 
 def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Registry:
-    """Return the registry with another spec, on its way to it."""
+    """Return the registry with another spec, on its way to it: by what is under way, if that leads there."""
+    generation = registry.generation + (spec != registry.spec)
+    changed = {"spec": spec, "generation": generation, "system_data": _modified(registry, acceptance)}
+    if _is_joined(registry, spec):
+        operation = registry.operation.model_copy(update={"generation": generation})
+        return registry.model_copy(update={**changed, "operation": operation})
     return _change(
         registry,
         OperationKind.UPDATE,
         acceptance,
-        spec=spec,
-        generation=registry.generation + (spec != registry.spec),
         state=ProvisioningState.ACCEPTED,
         deleting=False,
-        system_data=_modified(registry, acceptance),
         resources=_assigned(registry, spec),
+        **changed,
     )
 
 
@@ -215,6 +218,14 @@ def _broken_off(registry: Registry) -> str | None:
 def identity_of(tenant: str, incarnation: str) -> str:
     """Return what makes a registry unlike every other one, past or present."""
     return f"{tenant}|{incarnation}"
+
+
+def _is_joined(registry: Registry, spec: RegistrySpec) -> bool:
+    """Tell whether what is under way makes another spec true as well, because it asks for the same resources."""
+    placement = registry.placement
+    if registry.state.is_terminal or (placement is not None and placement.delegated):
+        return False  # what is delegated is one document, which every change alters
+    return wanted(spec, placement) == registry.wanted
 
 
 def _assigned(registry: Registry, spec: RegistrySpec) -> tuple[Resource, ...]:

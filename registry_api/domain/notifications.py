@@ -41,7 +41,7 @@ def type_of(event: Event) -> NotificationType | None:
     match event.type, event.operation_kind:
         case EventType.REQUEST_ACCEPTED, OperationKind.CREATE:
             return NotificationType.CREATED
-        case EventType.REQUEST_ACCEPTED, OperationKind.UPDATE:
+        case (EventType.REQUEST_ACCEPTED, OperationKind.UPDATE) | (EventType.REQUEST_JOINED, _):
             return NotificationType.UPDATED
         case EventType.OPERATION_SUCCEEDED, _:
             return NotificationType.DELETED if event.state == GONE else NotificationType.PROVISIONED

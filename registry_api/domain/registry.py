@@ -132,7 +132,7 @@ class Registry(Record):
     placement: Placement | None = None  # None where the cloud has no groups
     incarnation: str
     spec: RegistrySpec
-    serial: int  # requests accepted so far; tells whether a request that was announced was also committed
+    serial: int  # operations begun so far; tells whether a request that was announced was also committed
     generation: int  # specs accepted so far
     observed_generation: int = 0
     state: ProvisioningState

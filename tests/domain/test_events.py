@@ -70,6 +70,16 @@ def test_what_one_request_does_to_two_operations_is_told_in_order() -> None:
     ]
 
 
+def test_a_change_that_joins_an_operation_is_told_as_one() -> None:
+    """It is an event of the operation under way, which neither begins nor ends with it."""
+    before = begun(created("eastus"))
+    after = lifecycle.update(before, spec("eastus", description="new"), acceptance(2, EVE))
+    (event,) = events_of(before, after, [after.operation], by=EVE, now=NOW, origin=NOWHERE)
+
+    told = (event.sequence, event.type.value, event.operation, event.operation_kind.value, event.generation)
+    assert (*told, event.actor) == (1, "RequestJoined", "demo1.1", "Create", 2, "eve")
+
+
 def test_drift_is_an_event_when_it_changes() -> None:
     """Drift is told when it is found, and again only when something else has drifted; its end is no event."""
     registry = succeeded("eastus")

@@ -11,9 +11,9 @@ from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import LEASE, Caller, ProvisioningState, Registry, Visit
-from registry_api.domain.resources import Failure, FailureKind, ResourceKey, ResourceState
+from registry_api.domain.resources import Failure, FailureKind, Placement, ResourceKey, ResourceState
 from registry_api.domain.scope import Scope
-from registry_api.domain.spec import RegistrySpec, ReplicationLocation
+from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 from registry_api.domain.visits import Findings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -280,3 +280,71 @@ def test_a_key_without_observation_is_left_as_it_is() -> None:
 
     assert after is not None
     assert [resource.state for resource in after.resources].count(ResourceState.PENDING) == 3
+
+
+def test_a_change_that_alters_no_resource_joins_what_is_under_way() -> None:
+    """The spec is new, with its generation and who wrote it; what is under way goes on as it was, up to that spec."""
+    eve = Caller(tenant="tenant", name="eve")
+    for before in (created("eastus", "westus"), begun(created("eastus", "westus")), _removing(), _repairing()):
+        words = before.spec.model_copy(update={"tags": {"team": "ml"}, "public_network_access": "disabled"})
+        after = lifecycle.update(before, words, acceptance(7, NOW + timedelta(hours=1), eve))
+
+        generation = before.generation + 1
+        assert after == before.model_copy(
+            update={
+                "spec": words,
+                "generation": generation,
+                "system_data": after.system_data,
+                "operation": before.operation.model_copy(update={"generation": generation}),
+            }
+        )
+        assert (after.system_data.last_modified_by, after.system_data.created_by) == ("eve", "ada")
+        assert ended(after, Presence.READY).observed_generation in {before.observed_generation, generation}
+
+
+def test_other_changes_begin_an_operation_of_their_own() -> None:
+    """So do those that alter a resource, that meet nothing under way, and all of what is one document in the cloud."""
+    words = {"description": "new"}
+    running, canceled = begun(created("eastus")), lifecycle.cancel(begun(created("eastus")), CALLER, NOW)
+    delegated = running.model_copy(update={"placement": Placement(subscription_id="s", delegated=True)})
+    for before, other in (
+        (running, spec("eastus", "westus")),
+        (running, _with_accounts(running.spec, 2)),
+        (canceled, running.spec.model_copy(update=words)),
+        (succeeded("eastus"), running.spec.model_copy(update=words)),
+        (delegated, running.spec.model_copy(update=words)),
+    ):
+        after = lifecycle.update(before, other, acceptance(2))
+        assert (after.operation.id, after.serial, after.visit.token) == ("demo1.2", before.serial + 1, "visit 2")
+
+
+def test_the_end_of_a_visit_speaks_for_what_has_joined() -> None:
+    """A visit that began before a change joined concludes for it, be it well or badly: no resource is another one."""
+    before = begun(created("eastus"))
+    after = lifecycle.update(before, before.spec.model_copy(update={"description": "new"}), acceptance(2))
+    well = visits.end_visit(after, findings(before, Presence.READY), NOW)
+    assert well is not None
+    assert (well.state, well.observed_generation, well.operation.generation) == ("Succeeded", 2, 2)
+
+    locked = Failure(code="ScopeLocked", message="Locked.", kind=FailureKind.BLOCKED)
+    failures = dict.fromkeys((resource.key for resource in before.resources), locked)
+    badly = visits.end_visit(after, findings(before, Presence.ABSENT, failures=failures), NOW)
+    assert badly is not None
+    assert (badly.state, badly.operation.error) == ("Failed", locked)
+
+
+def _removing() -> Registry:
+    """Return a registry that is about to lose a region."""
+    return begun(lifecycle.update(succeeded("eastus", "westus"), spec("eastus"), acceptance(2)))
+
+
+def _repairing() -> Registry:
+    """Return a registry that is looked at again."""
+    return begun(lifecycle.retry(succeeded("eastus"), acceptance(2)))
+
+
+def _with_accounts(before: RegistrySpec, count: int) -> RegistrySpec:
+    """Return a spec with so many storage accounts in each region."""
+    config = StorageConfig(replication_count=count)
+    regions = tuple(region.model_copy(update={"storage_config": config}) for region in before.replication_locations)
+    return before.model_copy(update={"replication_locations": regions})

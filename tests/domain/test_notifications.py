@@ -47,6 +47,8 @@ def event(kind: EventType = ACCEPTED, operation: OperationKind = CREATE, state: 
         (event(ACCEPTED, UPDATE), "registry.updated"),
         (event(ACCEPTED, DELETE, "Deleting"), None),
         (event(ACCEPTED, RECONCILE), None),
+        (event(EventType.REQUEST_JOINED, CREATE), "registry.updated"),
+        (event(EventType.REQUEST_JOINED, RECONCILE), "registry.updated"),
         (event(SUCCEEDED, CREATE, "Succeeded"), "registry.provisioned"),
         (event(SUCCEEDED, UPDATE, "Succeeded"), "registry.provisioned"),
         (event(SUCCEEDED, RECONCILE, "Succeeded"), "registry.provisioned"),

@@ -17,6 +17,7 @@ from registry_api.service.accepting import Intent
 from registry_api.service.deliveries import Delivered, Delivery, Result
 from tests.service.world import ADA, SCOPE, World
 
+ACCEPTED = {EventType.REQUEST_ACCEPTED, EventType.REQUEST_JOINED}
 CI = Caller(tenant="tenant", id="c1", name="ci", kind="Webhook")
 
 
@@ -76,7 +77,7 @@ def verdicts(results: Sequence[Result]) -> list[str]:
 async def accepted(world: World, name: str, actor: str = "ci") -> int:
     """Return how many requests of somebody were accepted for a registry."""
     page = await world.store.list_events(RegistryKey.of("tenant", name), 100, None)
-    return sum(event.type is EventType.REQUEST_ACCEPTED and event.actor == actor for event in page.items)
+    return sum(event.type in ACCEPTED and event.actor == actor for event in page.items)
 
 
 async def change_as_ada(world: World, name: str, **fields: Any) -> None:

@@ -21,7 +21,19 @@ from registry_api.domain.validation import examine
 from registry_api.service import registries
 from registry_api.service.accepting import Intent
 from registry_api.service.deliveries import KEEP_DELIVERIES, Delivery
-from tests.service.sending import CI, accepted, change_as_ada, code_of, deliver, delivery, intent, one, told, verdicts
+from tests.service.sending import (
+    ACCEPTED,
+    CI,
+    accepted,
+    change_as_ada,
+    code_of,
+    deliver,
+    delivery,
+    intent,
+    one,
+    told,
+    verdicts,
+)
 from tests.service.world import ADA, SCOPE, World
 
 REPLAYS = int(os.environ.get("DELIVERY_REPLAYS", "500"))
@@ -299,7 +311,7 @@ async def _accepted_ever(world: World, name: str) -> int:
         return 0
     found, continuation = 0, None
     while True:
-        page = await world.store.list_operations(RegistryKey.of("tenant", name), 100, continuation)
-        found += sum(operation.requested_by == "ci" for operation in page.items)
+        page = await world.store.list_events(RegistryKey.of("tenant", name), 100, continuation)
+        found += sum(event.type in ACCEPTED and event.actor == "ci" for event in page.items)
         if (continuation := page.continuation) is None:
             return found

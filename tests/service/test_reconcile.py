@@ -6,8 +6,8 @@ from unittest.mock import patch
 import pytest
 
 from registry_api.domain import visits
-from registry_api.domain.operation import OperationStatus
-from registry_api.domain.plan import Action, Verb
+from registry_api.domain.operation import DEADLINE, OperationStatus
+from registry_api.domain.plan import Action, Observation, Verb
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceState
@@ -255,7 +255,7 @@ async def test_a_stray_message_that_fails_ends_nothing() -> None:
     delivery = await world.queue.receive(INVISIBLE)
     assert delivery is not None
     message = Message.model_validate_json(delivery.body)
-    await world.put("eastus", description="newer")
+    await world.put("eastus", "westus")
 
     await reconcile.give_up(message, ports=world.ports)
 
@@ -288,6 +288,52 @@ async def test_an_update_during_a_visit_is_not_lost() -> None:
     registry = await world.read()
     assert (registry.state, registry.generation, registry.observed_generation) == ("Succeeded", 2, 2)
     assert world.backend.present == EVERYTHING_IN_TWO_REGIONS
+
+
+async def test_a_change_of_words_joins_a_visit_that_is_under_way() -> None:
+    """A change that no resource knows is true when the visit that it meets ends; nothing is done again for it."""
+    world = World(looks=1)
+    operation = (await world.put("eastus")).registry.operation
+    world.clock.advance(1)
+    await world.work_once()
+    original = world.backend.observe
+
+    async def observe(registry: Registry, resource: Resource) -> Observation:
+        await world.put("eastus", tags={"seen": resource.kind.value})
+        return await original(registry, resource)
+
+    with patch.object(world.backend, "observe", observe):
+        world.clock.advance(2)
+        await world.work_once()
+
+    registry = await world.read()
+    assert (registry.state, registry.observed_generation, registry.serial) == ("Succeeded", registry.generation, 1)
+    assert registry.generation > 1
+    assert await world.operation(operation.id) == registry.operation
+    assert len(world.backend.calls) == len(EVERYTHING_IN_TWO_REGIONS) // 2
+    await world.settle()
+    assert (await world.read()) == registry
+
+
+async def test_changes_of_words_keep_what_an_operation_has_come_to() -> None:
+    """However often they come, its failures stay, its next visit comes no sooner and its time ends when it did."""
+    world = World()
+    error = BackendError(Failure(code="RegionUnavailable", message="eastus does not answer."))
+    world.backend.refuse = lambda _: error
+    operation = (await world.put("eastus")).registry.operation
+    while not (before := await world.read()).state.is_terminal:
+        after = (await world.put("eastus", description=f"{world.clock.now()}")).registry
+        assert (after.operation.id, after.visit, after.resources) == (operation.id, before.visit, before.resources)
+        world.clock.advance(10)
+        while await world.work_once():
+            pass
+
+    ended = await world.operation(operation.id)
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.message.endswith(error.failure.message)) == (Code.OPERATION_TIMED_OUT, True)
+    assert ended.end_time is not None
+    assert ended.end_time - ended.start_time < DEADLINE + timedelta(minutes=1)
+    assert before.visit.number < DEADLINE / timedelta(seconds=20)  # the later ones are 30 seconds apart, or more
 
 
 async def test_what_is_made_is_made_once() -> None:
@@ -340,7 +386,7 @@ async def test_a_failure_of_an_older_request_does_not_stop_a_newer_one() -> None
         finally:
             if action.resource.region == "westus" and not overtaken:
                 overtaken = True
-                await world.put("eastus", "westus", description="newer")
+                await world.put("eastus", "westus", "eastus2")
 
     with patch.object(world.backend, "start", start):
         await world.settle()

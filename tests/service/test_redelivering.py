@@ -180,7 +180,7 @@ async def test_a_long_delivery_is_handed_over() -> None:
     world.letters.trouble = lambda *_: world.clock.advance(seconds)
     world.clock.advance(1)
     await world.notify_once()
-    assert (len(world.letters.types()), await outstanding(world)) == (4, [15])
+    assert (len(world.letters.types()), await outstanding(world)) == (4, [8])
     await world.settle()
 
     assert world.letters.types()[:8] == [CREATED, *[UPDATED] * 7]

@@ -29,6 +29,11 @@ def put(world: Scenario, *regions: str, **fields: Any) -> Callable[[], Awaitable
     return ask
 
 
+def describe(world: Scenario, text: str) -> Callable[[], Awaitable[Outcome]]:
+    """Return the request for another description, which changes nothing in the cloud."""
+    return lambda: registries.patch(NAME, {"description": text}, intent(), ports=world.ports)
+
+
 def delete(world: Scenario) -> Callable[[], Awaitable[Registry | None]]:
     """Return the request for its end."""
     return lambda: registries.delete(NAME, intent(), ports=world.ports)

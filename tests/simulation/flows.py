@@ -30,7 +30,7 @@ async def create_once(world: Scenario) -> None:
 async def update(world: Scenario) -> None:
     """A registry gets another description, which changes nothing in the cloud."""
     await asking.existing(world, "eastus")
-    await world.ask(lambda: registries.patch(asking.NAME, {"description": "new"}, intent(), ports=world.ports))
+    await world.ask(asking.describe(world, "new"))
     await world.settle()
 
 
@@ -98,6 +98,26 @@ async def supersede_by_deletion(world: Scenario) -> None:
     await world.ask(asking.put(world, "eastus", "westus"))
     await world.work()
     await world.ask(asking.delete(world))
+    await world.settle()
+
+
+async def join(world: Scenario) -> None:
+    """A registry gets another description before a worker has begun to make it, and again in the middle of it."""
+    world.arm()
+    await world.ask(asking.put(world, "eastus", "westus"))
+    await world.ask(asking.describe(world, "new"))
+    await world.work()
+    await world.ask(asking.describe(world, "newer"))
+    await world.settle()
+
+
+async def join_and_fail(world: Scenario) -> None:
+    """A registry gets another description after one of its regions has failed for good, and before all has ended."""
+    world.cloud.trouble = lambda _, resource: refused("westus") if resource.region == "westus" else None
+    world.arm()
+    await world.ask(asking.put(world, "eastus", "westus"))
+    await world.work()
+    await world.ask(asking.describe(world, "new"))
     await world.settle()
 
 
@@ -259,6 +279,8 @@ FLOWS: dict[str, Flow] = {
         cancel_deletion,
         supersede,
         supersede_by_deletion,
+        join,
+        join_and_fail,
         fail,
         retry,
         retry_by_put,

@@ -178,8 +178,8 @@ def _of_commits(request: Request, mine: list[Entry]) -> Iterator[str]:
         if after is None:
             yield "a request has removed a registry's row"
             continue
-        is_reminder = before is not None and before.serial == after.serial and request.kind != "cancel"
-        if is_reminder:
+        is_untouched = before is not None and (before.serial, before.spec) == (after.serial, after.spec)
+        if is_untouched and request.kind != "cancel":  # a reminder
             continue
         if (before is not None and not request.sees(before)) or not request.sees(after):
             yield f"it has changed a registry in {(before or after).scope}, and names {request.scope}"

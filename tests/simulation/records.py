@@ -48,6 +48,8 @@ def _expected(entry: Entry) -> Iterator[tuple[EventType, str, str | None]]:
     for operation in entry.commit.operations:
         if before is None or before.operation.id != operation.id:
             yield EventType.REQUEST_ACCEPTED, operation.id, None
+        elif entry.commit.revision is not None and entry.after is not None and operation == entry.after.operation:
+            yield EventType.REQUEST_JOINED, operation.id, None
         if operation.is_terminal and _newly(entry, operation):
             yield _ENDS[operation.status], operation.id, operation.error.message if operation.error else None
     drift = after.condition(DRIFTED) if after is not None else None

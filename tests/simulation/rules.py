@@ -35,6 +35,8 @@ def _always(registry: Registry) -> Iterator[str]:
         yield f"generation {registry.observed_generation} is reached before {registry.generation} is accepted"
     if registry.state is ProvisioningState.SUCCEEDED and registry.observed_generation != registry.generation:
         yield f"it succeeds at generation {registry.observed_generation} of {registry.generation}"
+    if operation.generation != registry.generation:
+        yield f"its operation is to reach generation {operation.generation} of {registry.generation}"
     if registry.state is ProvisioningState.DELETING and not registry.deleting:
         yield "it says that it is being deleted, but is not"
 
@@ -86,8 +88,22 @@ def _acceptance(entry: Entry, before: Registry, after: Registry) -> Iterator[str
         yield f"a revision is written: {revision is not None}, the spec changes: {is_new_spec}"
     if revision is not None and (revision.generation, revision.spec) != (after.generation, after.spec):
         yield "a revision is not what was accepted"
-    if is_new_spec and after.serial == before.serial:
-        yield "the spec changes without a request"
+    if is_new_spec and not before.state.is_terminal:
+        yield from _of_joining(before, after)
+    elif is_new_spec and after.serial == before.serial:
+        yield "the spec changes without a new operation"
+
+
+def _of_joining(before: Registry, after: Registry) -> Iterator[str]:
+    """Tell whether a change goes to the operation under way if, and only if, that makes it true as it is."""
+    is_joined, serves = before.operation.id == after.operation.id, before.wanted == after.wanted
+    if is_joined != serves:
+        yield f"it joins what is under way: {is_joined}, which makes it true: {serves}"
+    accepted = {"spec", "generation", "system_data", "operation", "events"}
+    if is_joined and before.model_dump(exclude=accepted) != after.model_dump(exclude=accepted):
+        yield "a change that joins what is under way changes more than the spec"
+    if is_joined and before.operation != after.operation.model_copy(update={"generation": before.generation}):
+        yield "a change that joins an operation changes more of it than its generation"
 
 
 def _progress(before: Operation, after: Operation) -> Iterator[str]:

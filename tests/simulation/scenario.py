@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registry_api.domain.operation import DEADLINE, Operation, OperationKind
+from registry_api.domain.operation import DEADLINE, Operation
 from registry_api.domain.problems import Code, Refusal
 from registry_api.domain.registry import LEASE, Registry, RegistryKey
 from registry_api.service import resync
@@ -286,7 +286,7 @@ class Scenario(World):
     def _note(self, answer: object) -> None:
         self.note_told(answer)
         if isinstance(answer, Outcome):
-            is_new = answer.changed and answer.registry.operation.kind is OperationKind.CREATE
+            is_new = answer.changed and answer.registry.generation == 1 and answer.registry.serial == 1
             if answer.created != is_new:
                 self.violations.append(f"an answer says that a registry is new: {answer.created}")
             answer = answer.registry

@@ -83,6 +83,8 @@ _end_visit, _update = visits.end_visit, lifecycle.update
         ("update", lifecycle, "update", _count_twice, "its revisions are"),
         ("supersede", lifecycle, "superseded", lambda *operations: operations[0], "is stuck at Running"),
         ("supersede", lifecycle, "superseded", _end_happily, "without being told so"),
+        ("join", lifecycle, "_is_joined", lambda *_: False, "which makes it true: True"),
+        ("supersede", lifecycle, "_is_joined", lambda *_: True, "which makes it true: False"),
         ("poison", reconcile, "give_up", _say_nothing, "is stuck at"),
         ("lost_queue", resync, "_tend", _say_nothing, "something is still to be done"),
         ("drift", resync, "_check", _say_nothing, "is not repaired"),
