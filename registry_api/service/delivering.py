@@ -52,9 +52,12 @@ async def _notify(notice: Notice, audience: Audience, ports: Ports, courier: Cou
     now = ports.clock.now()
     try:
         kept = await audience.outbox.read(notice.key, notice.incarnation)
-        if await _is_too_early(notice, kept, audience, now):
-            await audience.queue.send(notice, _LOOK_AGAIN)
-        elif kept is not None:
+        if kept is None or kept.record.through < notice.sequence:
+            if await _is_too_early(notice, audience, now):
+                await audience.queue.send(notice, _LOOK_AGAIN)
+                return
+            kept = await audience.outbox.read(notice.key, notice.incarnation)  # as it was committed since, perhaps
+        if kept is not None:
             await _Delivery(notice, kept, audience, ports, courier).run()
     except StorageUnavailable:
         _log.warning("Nobody can be told of '%s' now.", notice.name, exc_info=True)
@@ -80,10 +83,8 @@ async def remind(continuation: str | None, limit: int, *, ports: Ports) -> str |
     return page.continuation
 
 
-async def _is_too_early(notice: Notice, kept: Kept[Outstanding] | None, audience: Audience, now: datetime) -> bool:
+async def _is_too_early(notice: Notice, audience: Audience, now: datetime) -> bool:
     """Tell whether what a notice announces may be about to be committed yet."""
-    if kept is not None and kept.record.through >= notice.sequence:
-        return False
     if abs(now - notice.announced_at) >= COMMIT_WINDOW:
         return False
     return not await audience.outbox.read_events(notice.key, notice.incarnation, notice.sequence - 1, notice.sequence)

@@ -59,9 +59,9 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
 
 async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
     for _ in range(_ATTEMPTS):
-        now = ports.clock.now()
         try:
             stored = await _read(message, ports)
+            now = ports.clock.now()  # not before: a lease that was taken since would seem to last for too long
             delay = _postponement(stored, message, now)
             is_due = stored is not None and delay is None and _is_due(stored.registry, message)
             if stored is not None and is_due and stored.registry.operation.is_overdue(now):
@@ -71,7 +71,7 @@ async def _visit(message: Message, ports: Ports, backend: Backend) -> None:
                 continue
         except StorageUnavailable:
             _log.warning("'%s' cannot be visited now.", message.name, exc_info=True)
-            await ports.queue.send(message, _storage_pause(message, now))
+            await ports.queue.send(message, _storage_pause(message, ports.clock.now()))
             return
         if delay is not None:
             await ports.queue.send(message, delay)

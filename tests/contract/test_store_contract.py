@@ -184,7 +184,7 @@ async def test_a_removal_with_a_stale_version_is_a_conflict(store: RegistryStore
     with pytest.raises(Conflict):
         await store.commit(removal_of(new(), stale))
     assert await store.read(new().key) is not None
-    assert await store.read_operation(new().key, "Demo.1") == new().operation
+    assert await store.read_operation(new().key, "Demo.1") == updated(new()).operation
 
 
 async def test_a_removed_registry_cannot_be_replaced_but_created_again(store: RegistryStore) -> None:
