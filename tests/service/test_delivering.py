@@ -1,17 +1,23 @@
 """What subscribers are told: everything that is for them, in its order, and again until they take it."""
 
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from registry_api.domain.delivery import Outstanding
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.registry import RegistryKey
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.service import delivering, history
 from registry_api.service.accepting import Intent
+from registry_api.service.audience import Notice
 from registry_api.service.ports import BackendError
+from registry_api.service.records import Kept
 from registry_api.storage.memory import MemoryRows
+from registry_api.storage.outbox import RegistryOutbox
 from tests.courier import subscriber
 from tests.service.listening import CREATED, DELETED, DRIFTED, FAILED, PROVISIONED, UPDATED, listening, outstanding
 from tests.service.world import ADA, ASKING, SCOPE, World
@@ -185,3 +191,19 @@ async def test_what_telling_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     await told.notify_once()
 
     assert sorted(calls) == ["get", "get", "range", *["transact"] * 4]
+
+
+async def test_what_is_committed_between_two_reads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notifier that saw no outbox, and then the event, since the commit came between, looks again and tells it."""
+    world = listening()
+    await world.put("eastus")
+    (body,) = world.notices.messages()
+    read, reads = RegistryOutbox.read, count()
+
+    async def early(outbox: RegistryOutbox, key: RegistryKey, incarnation: str) -> Kept[Outstanding] | None:
+        return None if next(reads) == 0 else await read(outbox, key, incarnation)
+
+    monkeypatch.setattr(RegistryOutbox, "read", early)
+    await delivering.notify(Notice.model_validate_json(body), ports=world.ports, courier=world.courier)
+
+    assert world.letters.types() == [CREATED]

@@ -369,3 +369,20 @@ async def test_a_worker_that_lost_its_lease_writes_nothing() -> None:
     registry = await world.read()
     assert (registry.state, registry.lease.is_held(world.clock.now())) == ("Creating", True)
     assert set(registry.region_states().values()) == {ResourceState.PENDING}
+
+
+async def test_a_lease_that_was_taken_during_a_slow_read_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a lease is held is judged by the time after the registry was read, however long that took."""
+    world, message = await asked()
+    read = world.store.read
+
+    async def slow(key: RegistryKey) -> Stored | None:
+        monkeypatch.undo()
+        world.clock.advance(61)
+        await changed(world, lease=Lease(epoch=1, expires=world.clock.now() + timedelta(seconds=30)))
+        return await read(key)
+
+    monkeypatch.setattr(world.store, "read", slow)
+    await world.visit(message)
+
+    assert (await stored(world)).registry.lease.epoch == 1
