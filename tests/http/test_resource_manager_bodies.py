@@ -175,6 +175,27 @@ async def test_what_is_wrong_is_told_in_the_words_of_the_body(body: Any, code: s
         assert word not in answer.body["error"]["message"]
 
 
+async def test_names_of_properties_have_no_case(door: Door) -> None:
+    """As on Azure. Tags keep theirs, what is unknown is not looked into, and two spellings of a name are too many."""
+    accounts = [{"SystemCreatedStorageAccount": {"storageaccounttype": "Standard_ZRS"}}]
+    body = {
+        "LOCATION": "eastus",
+        "Tags": {"Name": "a", "name": "b"},
+        "Properties": {
+            "PublicNetworkAccess": "Disabled",
+            "RegionDetails": [{"Location": "eastus", "StorageAccountDetails": accounts}],
+        },
+        "unknown": {"Name": 1, "name": 2},
+    }
+    told = (await door.ask("PUT", f"{GROUP}/Demo1", body)).body
+    account = told["properties"]["regionDetails"][0]["storageAccountDetails"][0]["systemCreatedStorageAccount"]
+    twice = await door.ask("PUT", f"{GROUP}/Demo1", {"location": "eastus", "properties": {}, "Properties": {}})
+
+    assert (told["tags"], told["properties"]["publicNetworkAccess"]) == ({"Name": "a", "name": "b"}, "Disabled")
+    assert account["storageAccountType"] == "Standard_ZRS"
+    assert twice.problem == (400, "InvalidDocument", "properties")
+
+
 async def test_user_owned_resources_are_refused_with_what_to_write_instead(door: Door) -> None:
     """Nobody has to guess the combination that is allowed."""
     both = region("eastus", **USERS_STORAGE, **USERS_REGISTRY)

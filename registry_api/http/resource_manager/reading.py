@@ -21,6 +21,24 @@ _ACCOUNT = "systemCreatedStorageAccount"
 _OPTIONS = {"storage_account_type": "storageAccountType", "storage_account_hns": "storageAccountHnsEnabled"}
 _PUT_ONLY = ("regionDetails", "publicNetworkAccess", "intellectualPropertyPublisher", "description")
 
+_FREE = ("tags", _GROUP_TAGS)  # whose names are the caller's own
+_NAMES: Mapping[str, str] = {
+    name.lower(): name
+    for name in (
+        *(
+            "name",
+            "location",
+            "properties",
+            "acrDetails",
+            "storageAccountDetails",
+            "userCreatedStorageAccount",
+            _ACCOUNT,
+        ),
+        *("allowBlobPublicAccess", "userCreatedAcrAccount", "systemCreatedAcrAccount", "acrAccountSku"),
+        *("armResourceId", "resourceId", *_OPTIONS.values(), *_PUT_ONLY, *_FREE),
+    )
+}
+
 # What messages call things, and what this door does.
 _WORDS = {
     "Write storage_account_type and storage_account_hns": f"Write {_ACCOUNT} with storageAccountType",
@@ -171,7 +189,26 @@ def _check_group_tags(translation: Translation, tags: Any, given: Any) -> None:
 def _whole(body: object) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise refuse(Code.INVALID_DOCUMENT, "The body must be a mapping of field names to values.")
-    return body
+    whole: dict[str, Any] = _spelled(body, ())
+    return whole
+
+
+def _spelled(value: Any, place: Path) -> Any:
+    """Return a value with the names of properties as the contract spells them: there they have no case."""
+    if isinstance(value, list):
+        return [_spelled(item, (*place, index)) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    spelled: dict[str, Any] = {}
+    for given, inner in value.items():
+        name: str = _NAMES.get(given.lower(), given)
+        if name in spelled:
+            raise refuse(
+                Code.INVALID_DOCUMENT, f"'{name}' is there twice, in two spellings; write it once.", *place, name
+            )
+        is_ours = name == _NAMES.get(name.lower()) and name not in _FREE
+        spelled[name] = _spelled(inner, (*place, name)) if is_ours else inner
+    return spelled
 
 
 def _region(translation: Translation, region: Any, index: int) -> Any:
