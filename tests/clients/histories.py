@@ -3,20 +3,21 @@
 import json
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
 
 from registry_api.domain.problems import Code, Problem, Refusal
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Failure, FailureKind, Resource
+from registry_api.domain.resources import Failure, FailureKind, Placement, Resource
 from registry_api.domain.validation import examine, examine_regions
 from registry_api.http.errors import error_body
 from registry_api.http.resource_manager.bodies import RegistryList, RegistryResource
 from registry_api.http.resource_manager.rendering import operation_status, registry_resource
 from registry_api.service import amending, history, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import BackendError
+from registry_api.service.ports import BackendError, Ports, Store
 from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.store import RegistryStore
@@ -25,6 +26,7 @@ from tests.service.world import ADA, SCOPE, World
 _INTENT = Intent(ADA, SCOPE)
 _REGIONS = ("eastus", "westus", "northeurope")
 _STEPS = 25
+_DELEGATED = Placement(subscription_id="00000000-0000-0000-0000-000000000000", delegated=True)
 
 
 class _Recorder(RegistryStore):
@@ -39,6 +41,19 @@ class _Recorder(RegistryStore):
         if commit.registry is not None:
             self.seen.append(commit.registry)
         return await super().commit(commit)
+
+
+class _World(World):
+    """A world in which registries are made by us, or handed over to Azure Machine Learning."""
+
+    def __init__(self, dice: random.Random, store: Store) -> None:
+        super().__init__(looks=dice.randrange(3), store=store)
+        self._placement = dice.choice([None, _DELEGATED])
+
+    @property
+    def ports(self) -> Ports:
+        """Return what functions of the service need."""
+        return replace(super().ports, placement=self._placement)
 
 
 async def bodies_of(histories: int) -> dict[str, list[Any]]:
@@ -73,7 +88,7 @@ def _written(body: BaseModel) -> str:
 
 async def _history(dice: random.Random) -> list[Registry]:
     recorder = _Recorder()
-    world = World(looks=dice.randrange(3), store=recorder)
+    world = _World(dice, recorder)
 
     def fail(resource: Resource) -> BackendError | None:
         if dice.random() < 0.8:
