@@ -175,6 +175,19 @@ async def test_what_is_wrong_is_told_in_the_words_of_the_body(body: Any, code: s
         assert word not in answer.body["error"]["message"]
 
 
+async def test_who_waits_for_a_put_sees_it_end_although_tags_are_changed(door: Door) -> None:
+    """A PATCH of tags joins what is under way: the operation of the PUT succeeds, with the tags."""
+    put = await door.put(location="eastus", properties={"regionDetails": [region("eastus")]})
+    patched = await door.ask("PATCH", f"{GROUP}/Demo1", {"tags": {"a": "b"}})
+    await door.world.settle()
+    ended = await door.ask("GET", put.headers["azure-asyncoperation"])
+    shown = await door.ask("GET", f"{GROUP}/Demo1")
+
+    assert (put.status, patched.status, patched.body["tags"]) == (201, 200, {"a": "b"})
+    assert (ended.body["status"], shown.body["properties"]["provisioningState"]) == ("Succeeded", "Succeeded")
+    assert shown.body["tags"] == {"a": "b"}
+
+
 async def test_names_of_properties_have_no_case(door: Door) -> None:
     """As on Azure. Tags keep theirs, what is unknown is not looked into, and two spellings of a name are too many."""
     accounts = [{"SystemCreatedStorageAccount": {"storageaccounttype": "Standard_ZRS"}}]
