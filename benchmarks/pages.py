@@ -45,8 +45,10 @@ async def _measure(connection_string: str, blocks: int, sizes: Sequence[int]) ->
     functions = app.functions()
     model = f"pages-{uuid4().hex[:8]}"
 
-    async def page() -> None:
-        app.expect(200, await functions["list_registries"](app.request("GET", "registries", query="?top=100")))
+    async def page() -> int:
+        asked = app.request("GET", "registries", query="?top=100")
+        answer = app.expect(200, await functions["list_registries"](asked))
+        return answer.get_body().count(b'"etag":')
 
     app.expect(201, await functions["put_registry"](app.request("PUT", f"registries/{model}", app.DOCUMENT)))
     recorder = app.Recorder.install()
@@ -56,6 +58,8 @@ async def _measure(connection_string: str, blocks: int, sizes: Sequence[int]) ->
     for size in sizes:
         await seed(recorder.rows, str(UUID(int=1)), model, range(there, size))
         there = size
+        if await page() != 100:  # noqa: PLR2004 - the page that is meant
+            raise RuntimeError("A page has fewer registries than are measured.")
         found.append(await cpu_of([lambda: app.replay(calls), page], blocks, _PAGES))
     return found
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from registry_api.domain.registry import RegistryKey
-from registry_api.storage.records import REGISTRY, partition_of
+from registry_api.storage.records import REGISTRY, VIEW, partition_of
 from registry_api.storage.rows import Insert
 
 _WRITERS = 16
@@ -19,15 +19,14 @@ async def seed(rows: Any, tenant: str, model: str, wanted: range) -> None:
         model: The name of the registry to copy.
         wanted: The numbers of the copies.
     """
-    found = await rows.get(partition_of(RegistryKey(tenant, model)), REGISTRY)
+    copied = [await rows.get(partition_of(RegistryKey(tenant, model)), key) for key in (REGISTRY, VIEW)]
     numbers = iter(wanted)
 
     async def write() -> None:
         for number in numbers:
             name = f"{model}-{number}"
-            await rows.transact(
-                partition_of(RegistryKey(tenant, name)), [Insert(REGISTRY, found.text.replace(model, name))]
-            )
+            writes = [Insert(row.key, row.text.replace(model, name)) for row in copied]
+            await rows.transact(partition_of(RegistryKey(tenant, name)), writes)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_WRITERS):
