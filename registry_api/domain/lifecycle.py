@@ -83,7 +83,7 @@ def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Re
     """Return the registry with another spec, on its way to it: by what is under way, if that leads there."""
     generation = registry.generation + (spec != registry.spec)
     changed = {"spec": spec, "generation": generation, "system_data": _modified(registry, acceptance)}
-    if _is_joined(registry, spec):
+    if _is_joined(registry, spec, acceptance.now):
         operation = registry.operation.model_copy(update={"generation": generation})
         return registry.model_copy(update={**changed, "operation": operation})
     return _change(
@@ -220,10 +220,12 @@ def identity_of(tenant: str, incarnation: str) -> str:
     return f"{tenant}|{incarnation}"
 
 
-def _is_joined(registry: Registry, spec: RegistrySpec) -> bool:
+def _is_joined(registry: Registry, spec: RegistrySpec, now: datetime) -> bool:
     """Tell whether what is under way makes another spec true as well, because it asks for the same resources."""
     placement = registry.placement
-    if registry.state.is_terminal or (placement is not None and placement.delegated):
+    if registry.state.is_terminal or registry.operation.is_overdue(now):
+        return False
+    if placement is not None and placement.delegated:
         return False  # what is delegated is one document, which every change alters
     return wanted(spec, placement) == registry.wanted
 

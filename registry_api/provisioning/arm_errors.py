@@ -85,7 +85,7 @@ def is_refusal(error: Exception) -> bool:
     status = error.status_code
     if status is None:
         return isinstance(error, ClientAuthenticationError)
-    return status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
+    return _is_a_no(status) and status != HTTPStatus.REQUEST_TIMEOUT
 
 
 def failure_of(error: HttpResponseError, about: str, now: datetime) -> Failure:
@@ -114,8 +114,12 @@ def _kind(code: str, status: int) -> FailureKind:
         return kind
     if "quota" in code.lower():
         return FailureKind.BLOCKED
-    by_default = FailureKind.TRANSIENT if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FailureKind.PERMANENT
-    return _BY_STATUS.get(status, by_default)
+    return _BY_STATUS.get(status, FailureKind.PERMANENT if _is_a_no(status) else FailureKind.TRANSIENT)
+
+
+def _is_a_no(status: int) -> bool:
+    """Tell whether a status is one of the caller's own faults. One below is of an answer that cannot be read."""
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _is_told(kind: FailureKind) -> bool:

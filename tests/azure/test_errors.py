@@ -100,6 +100,7 @@ def test_only_what_is_not_found_is_absent() -> None:
         (error_of(404, "ParentResourceNotFound"), True),
         (error_of(408, None), False),
         (error_of(500, None), False),
+        (error_of(202, None), False),
         (error_of(503, "ServerBusy", **{"Retry-After": "17"}), False),
         (CredentialUnavailableError("no token"), True),
         (ServiceRequestError("the connection broke"), False),
@@ -109,6 +110,11 @@ def test_only_what_is_not_found_is_absent() -> None:
 def test_what_was_refused_has_no_effect(error: Exception, *, is_refused: bool) -> None:
     """Azure said no, or was never asked; whoever got no answer, or a server's error, does not know."""
     assert is_refusal(error) is is_refused
+
+
+def test_a_yes_that_cannot_be_read_is_no_failure_for_good() -> None:
+    """What was begun may be there soon, although the answer that says so was cut off."""
+    assert failure_of(error_of(202, None), "x", NOW).kind is FailureKind.TRANSIENT
 
 
 def test_azure_s_words_are_short_and_plain() -> None:

@@ -287,7 +287,7 @@ def test_a_change_that_alters_no_resource_joins_what_is_under_way() -> None:
     eve = Caller(tenant="tenant", name="eve")
     for before in (created("eastus", "westus"), begun(created("eastus", "westus")), _removing(), _repairing()):
         words = before.spec.model_copy(update={"tags": {"team": "ml"}, "public_network_access": "disabled"})
-        after = lifecycle.update(before, words, acceptance(7, NOW + timedelta(hours=1), eve))
+        after = lifecycle.update(before, words, acceptance(7, NOW + timedelta(minutes=59), eve))
 
         generation = before.generation + 1
         assert after == before.model_copy(
@@ -316,6 +316,8 @@ def test_other_changes_begin_an_operation_of_their_own() -> None:
     ):
         after = lifecycle.update(before, other, acceptance(2))
         assert (after.operation.id, after.serial, after.visit.token) == ("demo1.2", before.serial + 1, "visit 2")
+    overdue = lifecycle.update(running, running.spec.model_copy(update=words), acceptance(2, NOW + timedelta(hours=1)))
+    assert overdue.operation.id == "demo1.2"  # the older one can only fail
 
 
 def test_the_end_of_a_visit_speaks_for_what_has_joined() -> None:
