@@ -139,6 +139,11 @@ def is_unicode(text: str) -> bool:
     return text.isascii() or _HALF_PAIR.search(text) is None
 
 
+def sendable(text: str) -> str:
+    """Return a text, which may quote half a surrogate pair that no encoding can carry, so that it can be sent."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _showable(text: str) -> str:
     """Write control characters and halves of surrogate pairs as escapes."""
     return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

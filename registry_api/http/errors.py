@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from registry_api.domain.problems import Code, Problem
+from registry_api.domain.problems import Code, Problem, sendable
 from registry_api.http.messages import Answer
 
 STATUS: Mapping[Code, HTTPStatus] = {
@@ -67,11 +67,6 @@ def error_body(problems: Sequence[Problem]) -> dict[str, Any]:
 
 def describe(problem: Problem) -> dict[str, Any]:
     """Return a problem as a caller sees it, as `bodies.ErrorDetail` describes it; its place only where it is known."""
-    target = None if problem.target is None else _sendable(problem.target)
+    target = None if problem.target is None else sendable(problem.target)
     place = {} if problem.line is None else {"line": problem.line, "column": problem.column}
-    return {"code": problem.code, "message": _sendable(problem.message), "target": target, **place}
-
-
-def _sendable(text: str) -> str:
-    """Return a text, which may quote half a surrogate pair that no encoding can carry, so that it can be sent."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return {"code": problem.code, "message": sendable(problem.message), "target": target, **place}

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import accumulate
 
-from registry_api.domain.problems import Problem, Refusal
+from registry_api.domain.problems import Problem, Refusal, sendable
 from registry_api.domain.registry import RegistryKey
 from registry_api.service.accepting import Outcome
 from registry_api.service.ports import Store
@@ -140,9 +140,5 @@ def _keepable(problems: Sequence[Problem]) -> tuple[Problem, ...]:
 
 def _writable(problem: Problem) -> Problem:
     """Return a problem as it can be written: half a surrogate pair, which no encoding carries, as an escape."""
-    path = tuple(step if isinstance(step, int) else _sendable(step) for step in problem.path)
-    return Problem(problem.code, _sendable(problem.message), path, problem.line, problem.column)
-
-
-def _sendable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    path = tuple(step if isinstance(step, int) else sendable(step) for step in problem.path)
+    return Problem(problem.code, sendable(problem.message), path, problem.line, problem.column)

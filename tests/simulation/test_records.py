@@ -12,8 +12,6 @@ from tests.simulation.mutants import plant
 from tests.simulation.schedules import Schedule, run
 
 COMMIT = "await commit(commit_of(stored, canceled, caller, now, intent.origin), ports)"
-END_MESSAGE, HAS_EVENTS = "operation.error.message if operation.error else None", "if registry is not None:"
-CAUSE = "{_broken_off(registry) or 'The log has the cause.'}"
 ANOTHER = "outcome.registry.model_copy(update={'generation': 77})"
 
 
