@@ -1,12 +1,12 @@
 """Puts the app together: the only place that knows every room. Built at the first use, once per process."""
 
+import gc
 import logging
 import os
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
@@ -53,8 +53,7 @@ class RandomIds:
         return secrets.token_hex(8)
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(NamedTuple):
     """Everything that a handler may need."""
 
     settings: Settings
@@ -98,6 +97,7 @@ def app() -> App:
 
     given, clock = settings(), SystemClock()
     rows = TableRows(_storage(given.table_service), TABLE)
+    gc.freeze()  # what was imported stays: no collection has to look at it
     return App(
         settings=given,
         ports=Ports(

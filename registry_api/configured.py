@@ -37,16 +37,18 @@ class PipelineKey(Record):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
 
 
-_KEYS = TypeAdapter(tuple[PipelineKey, ...])
+_AT_FIRST_USE = ConfigDict(defer_build=True)
+
+_KEYS = TypeAdapter(tuple[PipelineKey, ...], config=_AT_FIRST_USE)
 _OF_NOTHING = sha256(b"").hexdigest()  # what a command prints whose key was empty
 
 
 def keys(given: object) -> object:
     """Read keys written as JSON. What is wrong is told without the text, which may hold a key by mistake."""
-    if not isinstance(given, str):
-        return given
+    if not given or not isinstance(given, str):
+        return given or ()
     try:
-        found = _KEYS.validate_json(given or "[]")
+        found = _KEYS.validate_json(given)
     except ValidationError:
         fields = ", ".join(PipelineKey.model_fields)
         raise ValueError(
@@ -132,15 +134,15 @@ class Subscription(Record):
         return urlsplit(self.url).scheme in {"http", "https"}
 
 
-_SUBSCRIPTIONS = TypeAdapter(tuple[Subscription, ...])
+_SUBSCRIPTIONS = TypeAdapter(tuple[Subscription, ...], config=_AT_FIRST_USE)
 
 
 def subscriptions(given: object) -> object:
     """Read subscriptions written as JSON. What is wrong is told without the text, which has secrets."""
-    if not isinstance(given, str):
-        return given
+    if not given or not isinstance(given, str):
+        return given or ()
     try:
-        return _SUBSCRIPTIONS.validate_json(given or "[]")
+        return _SUBSCRIPTIONS.validate_json(given)
     except ValidationError:
         raise ValueError(
             "must be a JSON list of subscribers with name (letters, digits, _ and -), tenant (a GUID), url (without "
@@ -149,15 +151,15 @@ def subscriptions(given: object) -> object:
         ) from None
 
 
-_WEBHOOKS = TypeAdapter(tuple[WebhookSource, ...])
+_WEBHOOKS = TypeAdapter(tuple[WebhookSource, ...], config=_AT_FIRST_USE)
 
 
 def webhooks(given: object) -> object:
     """Read sources of webhooks written as JSON. What is wrong is told without the text, which has their secrets."""
-    if not isinstance(given, str):
-        return given
+    if not given or not isinstance(given, str):
+        return given or ()
     try:
-        sources = _WEBHOOKS.validate_json(given or "[]")
+        sources = _WEBHOOKS.validate_json(given)
     except ValidationError:
         fields = ", ".join(WebhookSource.model_fields)
         raise ValueError(

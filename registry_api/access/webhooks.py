@@ -11,6 +11,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from secrets import token_bytes, token_urlsafe
 
 from registry_api.domain.problems import Code, Refusal, refuse
@@ -47,8 +48,11 @@ class Webhooks:
     def __init__(self, sources: Iterable[WebhookSource], clock: Clock) -> None:
         self._sources = {source.name: source for source in sources}
         self._clock = clock
-        # Stands for a source that is not there, so that the time does not tell which ones are.
-        self._nobody = WebhookSource(
+
+    @cached_property
+    def _nobody(self) -> WebhookSource:
+        """Return what stands for a source that is not there, so that the time does not tell which ones are."""
+        return WebhookSource(
             name="nobody",
             kind=SourceKind.GITHUB,
             tenant=_NOBODY,

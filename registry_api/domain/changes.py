@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry_api.domain.problems import Code, Problem, write_path
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 from registry_api.domain.validation import Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference; None where there was or is nothing."""
 
     path: str

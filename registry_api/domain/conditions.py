@@ -6,7 +6,7 @@ header, as PATCH of nothing is not found whatever the header.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry_api.domain.problems import Code, refuse
 
@@ -15,8 +15,7 @@ _TAGS = re.compile(rf"[\s,]*{_TAG.pattern}(\s*,[\s,]*{_TAG.pattern})*[\s,]*")
 _ANY = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(NamedTuple):
     """The entity tags that a caller expects, and those that it does not; None where it does not care."""
 
     if_match: frozenset[str] | None = None

@@ -1,7 +1,6 @@
 """Whether the cloud still is as it was made. What has drifted is told, and repaired unless the registry is paused."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from registry_api.domain.plan import Action
@@ -22,7 +21,7 @@ def is_to_be_checked(registry: Registry, now: datetime) -> bool:
 def checked(registry: Registry, findings: Findings, now: datetime) -> Registry:
     """Return a registry after it was looked at: what is seen to have drifted is told, whatever else cannot be seen."""
     registry = registry.model_copy(update={"checked_at": now})
-    drifted = replace(findings, remaining=seen_to_drift(findings))
+    drifted = findings._replace(remaining=seen_to_drift(findings))
     if drifted.remaining:
         message = f"To be done: {summary(drifted)}."
         registry = with_condition(registry, DRIFTED, TRUE, reason="DriftFound", message=message, now=now)

@@ -1,14 +1,13 @@
 """Which registries of a tenant a caller wants to see."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry_api.domain.registry import ProvisioningState
 from registry_api.domain.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """What a registry must be like; None does not matter. Everything must be true at once."""
 
     location: str | None = None  # the primary one

@@ -4,8 +4,8 @@ Every function is pure: it takes a registry as it is stored and returns it as it
 operation travels inside the registry, so that one read tells everything.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from registry_api.domain.operation import DEADLINE, Operation, OperationKind, OperationStatus
 from registry_api.domain.problems import Code
@@ -25,8 +25,7 @@ from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, with_condition, with_ready, with_steps
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(NamedTuple):
     """What every accepted request brings along: who asks, when, and the names of what it starts."""
 
     caller: Caller

@@ -73,15 +73,24 @@ class Permissions:
 
     def allow(self, action: Action, resource_id: str) -> bool:
         """Tell whether the caller may act on a resource."""
-        if action not in self._decisive:
-            self._decisive[action] = tuple(grant for grant in self._grants if grant.role.has(action))
-        return {grant.denies for grant in self._decisive[action] if grant.covers(resource_id)} == {False}
+        return {grant.denies for grant in self._that_decide(action) if grant.covers(resource_id)} == {False}
+
+    def allow_everywhere(self, action: Action, resource_id: str) -> bool | None:
+        """Tell whether the caller may act on a resource and on everything in it, None if that differs."""
+        if any(grant.is_below(resource_id) for grant in self._that_decide(action)):
+            return None
+        return self.allow(action, resource_id)
 
     def allow_somewhere(self, action: Action, resource_id: str) -> bool:
         """Tell whether the caller may act on a resource, or perhaps on something in it."""
         return self.allow(action, resource_id) or any(
-            grant.role.has(action) and grant.is_below(resource_id) for grant in self._grants if not grant.denies
+            grant.is_below(resource_id) for grant in self._that_decide(action) if not grant.denies
         )
+
+    def _that_decide(self, action: Action) -> tuple[Grant, ...]:
+        if action not in self._decisive:
+            self._decisive[action] = tuple(grant for grant in self._grants if grant.role.has(action))
+        return self._decisive[action]
 
 
 def _matches(patterns: Iterable[str], action: Action) -> bool:

@@ -1,9 +1,10 @@
 """What has to be done to make the cloud true. What-if shows a plan, the worker carries it out."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from registry_api.domain.resources import Kind, Resource, ResourceKey, ResourceState
 
@@ -17,12 +18,11 @@ class Presence(StrEnum):
     READY = "Ready"
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What a backend sees of one resource."""
 
     presence: Presence
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = MappingProxyType({})
     rest: timedelta | None = None  # how long the cloud wants to be left alone about it, although nothing is wrong
 
 
@@ -44,8 +44,7 @@ class Verb(StrEnum):
     WAIT = "Wait"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One thing to do to one resource, possibly only after another resource is done."""
 
     verb: Verb

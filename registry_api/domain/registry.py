@@ -158,11 +158,6 @@ class Registry(Record):
         return RegistryKey.of(self.tenant, self.spec.name)
 
     @property
-    def place(self) -> tuple[Scope, str]:
-        """Return the scope and the name."""
-        return self.scope, self.spec.name
-
-    @property
     def wanted(self) -> dict[ResourceKey, StorageConfig | None]:
         """Return the resources that the registry is to have."""
         return {} if self.deleting else wanted(self.spec, self.placement)

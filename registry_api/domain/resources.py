@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from registry_api.domain.record import Record
 from registry_api.domain.spec import RegistrySpec, StorageConfig
@@ -109,7 +109,7 @@ class Resource(Record):
     rests_until: datetime | None = None  # the cloud wants to be left alone about it, whoever asks
     may_appear_until: datetime | None = None  # by a call that makes it and whose outcome nobody knows
     may_vanish_until: datetime | None = None  # by one that removes it
-    details: dict[str, str] = {}  # what the backend tells of it: id, endpoint, container  # noqa: RUF012 - pydantic copies it
+    details: dict[str, str] = Field(default_factory=dict)  # what the backend tells of it: id, endpoint, container
 
     @property
     def key(self) -> ResourceKey:

@@ -5,7 +5,6 @@ made may yet appear, and what was to be removed may yet vanish.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -62,7 +61,7 @@ def settled(resource: Resource, seen: Observation, now: datetime, *, is_wanted: 
         is_changing = seen.presence is Presence.READY and may_vanish
     else:
         is_changing = seen.presence is Presence.ABSENT and (may_vanish or may_appear)
-    return replace(seen, presence=Presence.CHANGING) if is_changing else seen
+    return seen._replace(presence=Presence.CHANGING) if is_changing else seen
 
 
 def _is_pending(until: datetime | None, now: datetime) -> bool:

@@ -4,20 +4,20 @@ from datetime import datetime
 
 from registry_api.domain.operation import OperationStatus, Step
 from registry_api.domain.registry import READY, Condition, Registry
-from registry_api.domain.resources import ResourceState
+from registry_api.domain.resources import ResourceState, state_of
 
 
 def with_steps(registry: Registry) -> Registry:
     """Return the registry with its operation's steps and percentage as its resources say."""
     steps = []
-    states = registry.region_states()
-    known = {step.location for step in registry.operation.steps} - states.keys()
-    for region, resources in registry.regions.items():
+    regions = registry.regions
+    known = {step.location for step in registry.operation.steps} - regions.keys()
+    for region, resources in regions.items():
         failure = next((resource.failure for resource in resources if resource.failure), None)
         steps.append(
             Step(
                 location=region,
-                state=states[region] if resources else None,
+                state=state_of(resources) if resources else None,
                 message=failure.message if failure else None,
             )
         )

@@ -1,8 +1,9 @@
 """How a registry moves while workers visit it: the lease is taken, findings are written down, the next visit is set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 from zlib import crc32
 
 from registry_api.domain.lifecycle import fail, identity_of, succeed
@@ -81,15 +82,14 @@ def renew_lease(registry: Registry, now: datetime) -> Registry:
     return registry.model_copy(update={"lease": Lease(epoch=registry.lease.epoch, expires=now + LEASE)})
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """What a visit found and did, for the request that it worked for."""
 
     serial: int
     observed: Mapping[ResourceKey, Observation]
     remaining: Sequence[Action]
-    failures: Mapping[ResourceKey, Failure] = field(default_factory=dict)
-    doubts: Mapping[ResourceKey, Doubt] = field(default_factory=dict)  # calls whose outcome nobody knows
+    failures: Mapping[ResourceKey, Failure] = MappingProxyType({})
+    doubts: Mapping[ResourceKey, Doubt] = MappingProxyType({})  # calls whose outcome nobody knows
 
 
 def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry | None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from registry_api import telemetry
 from registry_api.bootstrap import App
@@ -125,8 +124,7 @@ def top_of(request: Request) -> int:
 
 def filter_of(request: Request) -> Filter:
     """Return which registries the caller wants to see."""
-    return replace(
-        within(request),
+    return within(request)._replace(
         location=_location(request.query.get("location")),
         state=_state(request.query.get("state")),
         tag=_tag(request.query.get("tag")),

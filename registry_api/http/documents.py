@@ -4,7 +4,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry_api.domain.problems import Code, Path, Problem, Refusal, is_unicode, quote, refuse
 
@@ -48,8 +48,7 @@ class Places:
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A parsed text. `places` is worked out only when it is asked for, which is when there is a problem."""
 
     value: object

@@ -1,15 +1,15 @@
 """A request and an answer, as the handlers see them: without the host's SDK."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from registry_api.domain.registry import Caller
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a caller sent. Header names are lower-cased; `base_url` is the address of the API without a final slash."""
 
     method: str
@@ -23,12 +23,11 @@ class Request:
     id: str  # the service's name for the request
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the caller gets: fields of the body that were not set are left out. Text is sent as it is."""
 
     status: int
     body: BaseModel | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     text: str | bytes | None = None
     media_type: str = "application/json"

@@ -28,6 +28,8 @@ _REGISTRIES = ("Registries", "Create, change, read, list and delete registries."
 _TAGS = {
     "registries": _REGISTRIES,
     "views": _REGISTRIES,
+    "actions": _REGISTRIES,
+    "regions": _REGISTRIES,
     "history": ("History", "What became of a request, what a registry was before, and who did what."),
     "webhooks": ("Webhooks", "Documents that pipelines and the systems around them send."),
     "health": ("Health", "Whether the service is there and can work."),

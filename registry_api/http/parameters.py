@@ -4,8 +4,7 @@ Like all that the table of routes is made of, this is imported at every cold sta
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry_api.domain import scope
 
@@ -15,8 +14,7 @@ IDEMPOTENCY_KEY_PATTERN = r"[\x21-\x7e]{1,255}"
 HOST_KEY = "code"  # the Functions host's own parameter
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A query parameter or header that an operation takes."""
 
     name: str

@@ -1,27 +1,22 @@
-"""The registry door: handlers that parse, make one service call that changes or plans something, and render."""
+"""The registry door: handlers that parse a document, make one service call that stores it, and answer."""
 
 from http import HTTPStatus
 
 from registry_api.bootstrap import App
-from registry_api.domain import regions
-from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
 from registry_api.domain.validation import examine
-from registry_api.http import arguments, documents, render
-from registry_api.http.bodies import RegionList
-from registry_api.http.errors import status_of
+from registry_api.http import arguments, documents
 from registry_api.http.messages import Answer, Request
-from registry_api.service import planning, registries
+from registry_api.service import registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.views import view_of
 
 RETRY_AFTER_SECONDS = 1
-_NO_PLAN = {HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}  # refusals that say nothing of the document
 
 
 async def create_registry(request: Request, app: App) -> Answer:
     """Create a registry that does not exist yet."""
-    intent = _intent(request, app)
+    intent = intent_of(request, app)
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.create(
@@ -36,7 +31,7 @@ async def create_registry(request: Request, app: App) -> Answer:
 
 async def put_registry(request: Request, app: App) -> Answer:
     """Create a registry, or change it to be as the document says."""
-    intent = _intent(request, app)
+    intent = intent_of(request, app)
     document = documents.read(request.body, request.headers)
     with document.locating():
         outcome = await registries.put(
@@ -50,7 +45,7 @@ async def put_registry(request: Request, app: App) -> Answer:
 
 async def patch_registry(request: Request, app: App) -> Answer:
     """Change some fields of a registry, by a JSON merge patch (RFC 7396) of its document."""
-    intent = _intent(request, app)
+    intent = intent_of(request, app)
     document = documents.read(request.body, request.headers, documents.PATCH_TYPES)
     with document.locating():
         outcome = await registries.patch(
@@ -59,49 +54,8 @@ async def patch_registry(request: Request, app: App) -> Answer:
     return _written(request, outcome, intent)
 
 
-async def delete_registry(request: Request, app: App) -> Answer:
-    """Start to delete a registry; it is gone when the operation has succeeded."""
-    intent = _intent(request, app)
-    registry = await registries.delete(request.path["name"], intent, ports=app.ports)
-    if registry is None:
-        return Answer(HTTPStatus.NO_CONTENT)
-    return _started(request, registry, intent)
-
-
-async def reconcile_registry(request: Request, app: App) -> Answer:
-    """Look at a registry again now, and do what is left to do."""
-    intent = _intent(request, app)
-    return _started(request, await registries.retry(request.path["name"], intent, ports=app.ports), intent)
-
-
-async def plan_registry(request: Request, app: App) -> Answer:
-    """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
-    intent = Intent(request.caller, arguments.scope_of(request, app), arguments.within(request))
-    document = documents.read(request.body, request.headers)
-    try:
-        preview = await planning.preview(
-            examine(document.value, request.path["name"]),
-            intent,
-            allowed=app.settings.allowed,
-            ports=app.ports,
-        )
-    except Refusal as refusal:
-        if {status_of(problem.code) for problem in refusal.problems} & _NO_PLAN:
-            raise
-        preview = planning.Preview(problems=document.locate(refusal).problems)
-    return Answer(HTTPStatus.OK, render.plan_body(preview))
-
-
-async def list_regions(request: Request, app: App) -> Answer:
-    """Read the catalogue of regions."""
-    del request
-    catalogue = regions.catalogue().values()
-    return Answer(
-        HTTPStatus.OK, RegionList(value=[render.region_body(region, app.settings.allowed) for region in catalogue])
-    )
-
-
-def _intent(request: Request, app: App) -> Intent:
+def intent_of(request: Request, app: App) -> Intent:
+    """Return who asks for a change, and under which conditions."""
     return Intent(
         caller=request.caller,
         scope=arguments.scope_of(request, app),
@@ -120,17 +74,13 @@ def _written(request: Request, outcome: Outcome, intent: Intent) -> Answer:
     if outcome.created:
         headers["location"] = f"{request.base_url}/registries/{registry.spec.name}"
     if outcome.changed and not intent.validate_only:
-        headers |= _follow(request, registry)
+        headers |= follow(request, registry)
     status = HTTPStatus.CREATED if outcome.created else HTTPStatus.OK
     return Answer(status, headers=headers, text=f"{view.body}\n")
 
 
-def _started(request: Request, registry: Registry, intent: Intent) -> Answer:
-    headers = {"etag": registry.etag} | ({} if intent.validate_only else _follow(request, registry))
-    return Answer(HTTPStatus.ACCEPTED, render.operation_body(registry.operation), headers)
-
-
-def _follow(request: Request, registry: Registry) -> dict[str, str]:
+def follow(request: Request, registry: Registry) -> dict[str, str]:
+    """Return the headers that tell how to follow a registry's operation."""
     return {
         "operation-location": f"{request.base_url}/operations/{registry.operation.id}",
         "retry-after": str(RETRY_AFTER_SECONDS),

@@ -5,11 +5,10 @@ Routes are made at every cold start, and what serves them is imported when it is
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry_api.domain.problems import Code
 from registry_api.http.parameters import Parameter
@@ -35,8 +34,7 @@ class Takes(StrEnum):
     DELIVERY = "delivery"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One method of one path.
 
     `handler` and `check`, which the query has to pass first, are `module.function`, of a module of `registry_api.http`.

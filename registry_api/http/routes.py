@@ -110,7 +110,7 @@ ROUTES = (
     Route(
         "DELETE",
         "registries/{name}",
-        "registries.delete_registry",
+        "actions.delete_registry",
         {202: _OPERATION, 204: None},
         (*_REGISTRIES, *_CONDITIONAL, Code.DELETION_PROTECTED, Code.INVALID_PARAMETER),
         _WRITE_QUERY,
@@ -119,7 +119,7 @@ ROUTES = (
     Route(
         "POST",
         "registries/{name}/plan",
-        "registries.plan_registry",
+        "actions.plan_registry",
         {200: "PlanBody"},
         (*_REGISTRIES, *_UNPARSABLE, Code.INVALID_PARAMETER),
         parameters.SCOPE,
@@ -129,7 +129,7 @@ ROUTES = (
     Route(
         "POST",
         "registries/{name}/reconcile",
-        "registries.reconcile_registry",
+        "actions.reconcile_registry",
         {202: _OPERATION},
         (*_REGISTRIES, *_CONDITIONAL, Code.REGISTRY_NOT_FOUND, Code.INVALID_PARAMETER),
         _WRITE_QUERY,
@@ -204,7 +204,7 @@ ROUTES = (
         (),
         Takes.DELIVERY,
     ),
-    Route("GET", "regions", "registries.list_regions", {200: "RegionList"}, _ANY),
+    Route("GET", "regions", "regions.list_regions", {200: "RegionList"}, _ANY),
     Route("GET", "health", "health.get_health", {200: "HealthBody"}, _PUBLIC),
     Route(
         "GET",

@@ -1,9 +1,8 @@
 """What telling subscribers needs from outside, as Protocols. Every implementation must pass the contract tests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import AwareDatetime
 
@@ -95,8 +94,7 @@ class Outbox(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """What is sent to a subscriber."""
 
     id: str
@@ -129,8 +127,7 @@ class Courier(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
+class Audience(NamedTuple):
     """Who is told what happens, and by which way."""
 
     subscribers: Sequence[Subscriber]

@@ -12,7 +12,7 @@ from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.domain.registry import Caller, Registry
-from registry_api.domain.scope import Scope
+from registry_api.domain.scope import Scope, parse_registry_id
 from registry_api.service.ports import Roles
 from registry_api.service.records import Stored
 
@@ -61,30 +61,37 @@ async def may_see(action: Action, name: str, there: Scope | None, inquiry: Inqui
     return False
 
 
-async def readable(
-    found: Iterable[T], place_of: Callable[[T], tuple[Scope, str]], inquiry: Inquiry, roles: Roles
-) -> list[T]:
+async def readable(found: Iterable[T], id_of: Callable[[T], str], inquiry: Inquiry, roles: Roles) -> list[T]:
     """Return what the caller may read and asks about.
 
     Args:
         found: Registries, or what is kept of them.
-        place_of: Tells of which registry something is: its scope and its name.
+        id_of: Tells of which registry something is, by its Azure resource id.
         inquiry: Who asks.
         roles: What callers may do.
 
     Raises:
         Refusal: If it cannot be told what the caller may read.
     """
-    shown, known = [], dict[str, Permissions]()
+    shown, known = [], dict[str, bool | Permissions]()
     for item in found:
-        there, name = place_of(item)
-        if not inquiry.within.covers(there):
-            continue
-        if there.subscription_id not in known:
-            known[there.subscription_id] = await roles.permissions_of(inquiry.caller, there.subscription_id)
-        if known[there.subscription_id].allow(Action.READ, there.registry_id(name)):
+        registry = id_of(item)
+        group = registry.partition("/providers/")[0]
+        if group not in known:
+            known[group] = await _readable_in_group(parse_registry_id(registry)[0], inquiry, roles)
+        verdict = known[group]
+        if verdict is True or (verdict and verdict.allow(Action.READ, registry)):
             shown.append(item)
     return shown
+
+
+async def _readable_in_group(group: Scope, inquiry: Inquiry, roles: Roles) -> bool | Permissions:
+    """Tell whether the caller asks about a resource group and may read what is in it; by what, if that differs."""
+    if not inquiry.within.covers(group):
+        return False
+    permissions = await roles.permissions_of(inquiry.caller, group.subscription_id)
+    verdict = permissions.allow_everywhere(Action.READ, group.id)
+    return permissions if verdict is None else verdict
 
 
 async def authorize(action: Action, name: str, inquiry: Inquiry, roles: Roles) -> None:

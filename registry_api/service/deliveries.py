@@ -1,9 +1,9 @@
 """What a webhook brings: documents, each of which is put once, however often the delivery comes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from registry_api.domain.problems import Code, Problem, Refusal
 from registry_api.domain.registry import Registry
@@ -24,16 +24,14 @@ _REUSED = Problem(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """One document of a delivery, and how its problems are given their places in the text."""
 
     draft: Draft
     locate: Callable[[Refusal], Refusal]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What a source has sent, and proven to have sent.
 
     `body` names the bytes. `is_id_proven` tells whether the proof covers the id: if not, somebody who has caught the
@@ -56,8 +54,7 @@ class Verdict(StrEnum):
     REFUSED = "Refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of a document: the registry as it was left, or every problem."""
 
     verdict: Verdict

@@ -1,8 +1,7 @@
 """What became of a registry: its revisions and operations; and how to stop an operation."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from registry_api.domain import lifecycle
 from registry_api.domain.changes import Change, changes
@@ -28,8 +27,7 @@ _PAGES_PER_REQUEST = 4  # of what the caller may not read
 _Record = TypeVar("_Record", Operation, Event, Undelivered)
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionWithChanges:
+class RevisionWithChanges(NamedTuple):
     """A revision and how it differs from the one before."""
 
     revision: Revision
@@ -161,7 +159,7 @@ async def _list(
         """Return a page with what the caller may read, of the first of some pages that has any."""
         for _ in range(_PAGES_PER_REQUEST):
             page = await read_page(key, most, after)
-            shown = await readable(page.items, lambda record: (record.scope, name), inquiry, ports.roles)
+            shown = await readable(page.items, lambda record: record.scope.registry_id(name), inquiry, ports.roles)
             after = page.continuation
             if shown or after is None:
                 return Page(shown, after)

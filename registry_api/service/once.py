@@ -1,10 +1,10 @@
 """A request under a key, which has one effect however often it comes, and is answered each time as the first time."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from itertools import accumulate
+from typing import NamedTuple
 
 from registry_api.domain.problems import Problem, Refusal, sendable
 from registry_api.domain.registry import RegistryKey
@@ -18,8 +18,7 @@ Act = Callable[..., Awaitable[Outcome]]
 """Does what is asked for and takes `replay`: what to keep, in the same transaction, of what it leads to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What a caller gives to a request so that it has one effect.
 
     `digest` names the key and whose it is, `fingerprint` what it is used for; `reused` is what is said if it was used
@@ -47,8 +46,7 @@ class Key:
         return Use(digest_of(self.digest, first.expires_at.isoformat()), first.expires_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One use of a key. When its time is over the key may be used anew, and what it then leads to is kept apart."""
 
     id: str
@@ -59,8 +57,7 @@ class Use:
         return Once(key, f"{self.id}.{index}", self.expires_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
+class Once(NamedTuple):
     """What is done to one registry, once. What it leads to is kept with it, in the registry's own partition."""
 
     key: RegistryKey

@@ -1,7 +1,7 @@
 """What a PUT would do, without doing it: the planner that the worker runs, on what was last seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry_api.domain import permissions
 from registry_api.domain.changes import Change, changes
@@ -16,8 +16,7 @@ from registry_api.service.ports import Ports
 from registry_api.service.registries import key_of_document, put_decision
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(NamedTuple):
     """What would change, what the worker would do, and what speaks against it."""
 
     changes: Sequence[Change] = ()

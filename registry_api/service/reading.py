@@ -1,16 +1,14 @@
 """Read and list registries."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from registry_api.domain.filters import Filter
 from registry_api.domain.names import is_registry_name
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.scope import Scope
 from registry_api.service.authorizing import Inquiry, authorize_listing, may_see, readable, see
 from registry_api.service.ports import Ports, Roles
 from registry_api.service.records import Page
@@ -19,13 +17,13 @@ from registry_api.service.views import View
 _STORED_PAGES = 4  # that are read for one page at most
 
 
-class _Placed(Protocol):
+class _Identified(Protocol):
     @property
-    def place(self) -> tuple[Scope, str]:
-        """Return the scope and the name."""
+    def id(self) -> str:
+        """Return the Azure resource id."""
 
 
-T = TypeVar("T", bound=_Placed)
+T = TypeVar("T", bound=_Identified)
 
 
 async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> Registry:
@@ -94,8 +92,7 @@ async def list_views(
     return await pages.read(limit, continuation, inquiry, ports.roles)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pages(Generic[T]):
+class _Pages(NamedTuple, Generic[T]):
     """Pages of what storage has of a tenant's registries, and what is wanted of it."""
 
     stored: Callable[[int, str | None], Awaitable[Page[T]]]
@@ -107,7 +104,7 @@ class _Pages(Generic[T]):
         for _ in range(_STORED_PAGES):
             page = await self.stored(limit - len(found), continuation)
             matching = filter(self.matches, page.items)
-            shown = await readable(matching, lambda item: item.place, inquiry, roles)
+            shown = await readable(matching, lambda item: item.id, inquiry, roles)
             found += shown
             continuation = page.continuation
             if continuation is None or len(found) == limit or len(shown) == len(page.items):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, NamedTuple, TypeVar
 
 from pydantic import BeforeValidator
 
@@ -31,8 +31,7 @@ class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
     """What was to be replaced is no longer what was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A registry as it was read. `version` is the storage service's own tag and never leaves the service."""
 
     registry: Registry
@@ -99,16 +98,14 @@ class Commit:
         return None if self.registry is None else view_of(self.registry)
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(NamedTuple, Generic[T]):
     """Some records in their order, and how to get the next ones."""
 
     items: Sequence[T]
     continuation: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[T]):
+class Kept(NamedTuple, Generic[T]):
     """A record as it was read, or is about to be written for the first time, when it has no version yet."""
 
     record: T

@@ -5,9 +5,8 @@ import hmac
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
@@ -29,8 +28,7 @@ class NoTokenError(Exception):
     """The identity was given no access token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A service of a storage account, and who uses it. No key is needed, and none may be allowed."""
 
     url: str

@@ -1,6 +1,7 @@
 """The kinds of rows by the beginnings of their keys, how a key is written, and how a row is read."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -44,6 +45,7 @@ class UnreadableRowError(Exception):
     """A row does not hold what its key says. It is not a `ValueError`: no caller asked for it wrongly."""
 
 
+@lru_cache(maxsize=1024)
 def escape(text: str) -> str:
     """Return a text without the characters that keys may not hold, or that delimit their parts."""
     return quote(text, safe="").replace("%", "=")

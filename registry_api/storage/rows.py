@@ -19,8 +19,7 @@ _MOST_BYTES_OF_A_CHARACTER = 12  # two escapes in JSON
 _FORBIDDEN_IN_A_KEY = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row as it was read. `version` changes with every write."""
 
     partition: str
@@ -121,8 +120,7 @@ class Position(NamedTuple):
     key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """A part of a scan: up to as many rows as asked for, even none, and where it goes on if it does."""
 
     rows: Sequence[Row]

@@ -1,6 +1,5 @@
 """When a registry is looked at again, and what is told of it then."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -69,7 +68,7 @@ def test_what_came_back_by_itself_has_not_drifted() -> None:
 def blind(registry: Registry) -> Findings:
     """Return what is found when westus does not answer, and all else is there."""
     findings = seen(registry, Presence.READY, {WEST: Presence.CHANGING})
-    return replace(findings, failures={WEST: Failure(code="RegionUnavailable", message="No answer.")})
+    return findings._replace(failures={WEST: Failure(code="RegionUnavailable", message="No answer.")})
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
@@ -92,7 +91,7 @@ def test_what_is_not_to_be_asked_yet_is_unknown() -> None:
     """Neither has anything drifted that the cloud wants to be left alone about."""
     before = succeeded("eastus", "westus")
     findings = seen(before, Presence.READY, {WEST: Presence.CHANGING})
-    rested = replace(findings, observed={key: seen for key, seen in findings.observed.items() if key != WEST})
+    rested = findings._replace(observed={key: seen for key, seen in findings.observed.items() if key != WEST})
     condition = drift.checked(before, rested, LATER).condition(DRIFTED)
 
     assert condition is not None
@@ -117,8 +116,8 @@ def test_what_is_seen_in_part_is_not_repaired() -> None:
     registry = succeeded("eastus", "westus")
     missing = seen(registry, Presence.READY, {WEST: Presence.ABSENT})
     home = registry.resources[-2].key
-    partly = replace(missing, failures={home: Failure(code="RegionUnavailable", message="No answer.")})
-    unseen = replace(partly, remaining=[*missing.remaining, Action(Verb.WAIT, registry.resources[-2])])
+    partly = missing._replace(failures={home: Failure(code="RegionUnavailable", message="No answer.")})
+    unseen = partly._replace(remaining=[*missing.remaining, Action(Verb.WAIT, registry.resources[-2])])
     paused = registry.model_copy(update={"spec": registry.spec.model_copy(update={"paused": True})})
 
     assert drift.is_to_be_repaired(registry, missing)

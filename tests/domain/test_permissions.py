@@ -85,6 +85,23 @@ def test_whoever_may_read_a_part_may_list_the_whole() -> None:
     assert not Permissions([Grant(BUILT_IN["Owner"], DEMO, denies=True)]).allow_somewhere(Action.READ, GROUP)
 
 
+@pytest.mark.parametrize(
+    ("grants", "expected"),
+    [
+        ([Grant(BUILT_IN["Reader"], "/")], True),
+        ([Grant(BUILT_IN["Reader"], GROUP.upper())], True),
+        ([Grant(BUILT_IN["Reader"], f"{GROUP}2")], False),
+        ([], False),
+        ([Grant(BUILT_IN["Reader"], DEMO)], None),
+        ([Grant(BUILT_IN["Reader"], "/"), Grant(BUILT_IN["Owner"], DEMO, denies=True)], None),
+        ([Grant(BUILT_IN["Reader"], "/"), Grant(Role(("*/delete",)), DEMO, denies=True)], True),
+    ],
+)
+def test_a_group_is_decided_as_a_whole_unless_its_parts_differ(grants: list[Grant], *, expected: bool | None) -> None:
+    """One look is enough for all registries of a group, unless a grant or a denial of the action is over one of them."""
+    assert Permissions(grants).allow_everywhere(Action.READ, GROUP) is expected
+
+
 def test_a_book_tells_what_a_principal_of_a_tenant_has() -> None:
     """Assignments are by tenant and principal, whatever their case; a custom role may take a built-in one's name."""
     book = RoleBook.model_validate(

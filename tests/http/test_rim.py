@@ -213,7 +213,7 @@ async def test_a_host_that_is_none_is_refused(app: App, host: str) -> None:
 async def test_a_plan_is_refused_like_what_it_plans(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may not read is refused, and an outage is an outage: neither is a plan with problems."""
     for roles, status in ((StaticRoles(RoleBook()), 403), (Away(), 503)):
-        changed = replace(app, ports=replace(app.ports, roles=roles))
+        changed = app._replace(ports=replace(app.ports, roles=roles))
         monkeypatch.setattr(bootstrap, "app", lambda changed=changed: changed)
         response = await function_of(ROUTE["plan_registry"])(request("POST", body=b"location: eastus"))
         assert response.status_code == status

@@ -4,7 +4,7 @@ import base64
 import logging
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,7 +87,7 @@ async def test_a_letter_arrives_signed(receiver: HttpReceiver) -> None:
 
 async def test_a_letter_carries_its_trace(receiver: HttpReceiver) -> None:
     """A receiver can go on with the trace of the attempt; where nobody records one, it is told none."""
-    await courier(receiver.url).deliver(subscriber(), replace(LETTER, traceparent=CALLER))
+    await courier(receiver.url).deliver(subscriber(), LETTER._replace(traceparent=CALLER))
     await courier(receiver.url).deliver(subscriber(), LETTER)
 
     assert [received.headers.get("traceparent") for received in receiver.received] == [CALLER, None]

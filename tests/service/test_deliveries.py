@@ -109,7 +109,7 @@ async def test_a_refusal_is_kept_with_its_place() -> None:
         return Refusal(*(replace(problem, line=7, column=3) for problem in refusal.problems))
 
     given = delivery(one("Bad1", "eastsu"))
-    given = replace(given, documents=[replace(given.documents[0], locate=locate)])
+    given = given._replace(documents=[given.documents[0]._replace(locate=locate)])
     first, again = await deliver(world, given), await deliver(world, given)
 
     assert [(problem.line, problem.column) for problem in first[0].problems] == [(7, 3), (7, 3)]
@@ -144,13 +144,13 @@ async def test_where_the_id_proves_nothing_the_body_counts() -> None:
     given = delivery(one("Demo1", "eastus"), is_id_proven=False)
     first = await deliver(world, given)
     await change_as_ada(world, "Demo1", description="of Ada")
-    again = await deliver(world, replace(given, id="another"))
+    again = await deliver(world, given._replace(id="another"))
 
     assert told(again) == told(first)
     assert await accepted(world, "Demo1") == 1
     other = delivery(one("Demo2", "eastus"), id="another", is_id_proven=False)
     assert await code_of(deliver(world, other)) == "DeliveryReused"
-    new = replace(given, body="f00d", id="new")
+    new = given._replace(body="f00d", id="new")
     assert verdicts(await deliver(world, new)) == ["Updated"]
 
 
@@ -295,7 +295,7 @@ async def test_replays_have_no_second_effect() -> None:
                 sent.append((given, told(results)))
             case "replay" if sent:
                 given, answer = rand.choice(sent)
-                caught = given if given.is_id_proven else replace(given, id=rand.choice([given.id, f"r{replays}"]))
+                caught = given if given.is_id_proven else given._replace(id=rand.choice([given.id, f"r{replays}"]))
                 before = [await world.store.read(RegistryKey.of("tenant", name)) for name in names]
                 assert told(await deliver(world, caught)) == answer
                 assert before == [await world.store.read(RegistryKey.of("tenant", name)) for name in names]

@@ -58,7 +58,7 @@ class WordyBackend(MemoryBackend):
     async def observe(self, registry: Registry, resource: Resource) -> Observation:
         """Tell what there is of a resource."""
         seen = await super().observe(registry, resource)
-        return replace(seen, details=_details(registry, resource)) if seen.details else seen
+        return seen._replace(details=_details(registry, resource)) if seen.details else seen
 
 
 class LargestWorld(World):

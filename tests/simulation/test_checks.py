@@ -165,7 +165,7 @@ async def test_letters_out_of_order_are_noticed() -> None:
     assert ["in the order" in problem for problem in await world.problems()] == [True]
     world.letters.taken[name].reverse()
     assert any("after number" in problem for problem in await world.problems())
-    world.letters.taken[name][0] = replace(world.letters.taken[name][0], id="another")
+    world.letters.taken[name][0] = world.letters.taken[name][0]._replace(id="another")
     found = "; ".join(await world.problems())
     assert ("which never happened" in found, "was not told of" in found) == (True, True)
 

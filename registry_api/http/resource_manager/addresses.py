@@ -1,6 +1,5 @@
 """What the address of a request says: which api-version, and which part of the tenant; and addresses in answers."""
 
-import dataclasses
 import urllib.parse
 from collections import Counter
 from collections.abc import Sequence
@@ -25,8 +24,7 @@ def check_query(request: Request, known: Sequence[Parameter]) -> Request:
     """
     names = {parameter.name.lower(): parameter.name for parameter in known}
     written = Counter(names.get(name.lower(), name) for name in request.query)
-    request = dataclasses.replace(
-        request,
+    request = request._replace(
         query={names.get(name.lower(), name): value for name, value in request.query.items()},
         repeated={
             *(names.get(name.lower(), name) for name in request.repeated),
