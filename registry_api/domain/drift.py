@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from registry_api.domain.plan import Action
+from registry_api.domain.plan import Action, Presence
 from registry_api.domain.registry import DRIFTED, FALSE, TRUE, UNKNOWN, ProvisioningState, Registry
+from registry_api.domain.resources import ResourceKey
 from registry_api.domain.status import with_condition, with_ready
 from registry_api.domain.visits import Findings, summary
 
@@ -27,7 +28,10 @@ def checked(registry: Registry, findings: Findings, now: datetime) -> Registry:
         registry = with_condition(registry, DRIFTED, TRUE, reason="DriftFound", message=message, now=now)
         return with_ready(registry, FALSE, reason="DriftFound", message=message, now=now)
     if findings.remaining:
-        message = next((failure.message for failure in findings.failures.values()), "It is not to be asked yet.")
+        message = next(
+            (failure.message for failure in findings.failures.values()),
+            "It is being changed, or is not to be asked yet.",
+        )
         return with_condition(registry, DRIFTED, UNKNOWN, reason="NotSeen", message=message, now=now)
     message = "Everything is as it was made."
     registry = with_condition(registry, DRIFTED, FALSE, reason="AsWanted", message=message, now=now)
@@ -60,9 +64,11 @@ def is_to_be_repaired(registry: Registry, findings: Findings) -> bool:
 
 
 def seen_to_drift(findings: Findings) -> Sequence[Action]:
-    """Return what is to be done because of what was seen; what was not seen is merely waited for."""
-    return [
-        action
-        for action in findings.remaining
-        if action.resource.key in findings.observed and action.resource.key not in findings.failures
-    ]
+    """Return what is to be done because of what was seen; what was not is merely waited for."""
+    return [action for action in findings.remaining if _is_seen(action.resource.key, findings)]
+
+
+def _is_seen(key: ResourceKey, findings: Findings) -> bool:
+    """Tell whether it was seen how a resource is: not while somebody is changing it, who may be Azure itself."""
+    seen = findings.observed.get(key)
+    return seen is not None and seen.presence is not Presence.CHANGING and key not in findings.failures

@@ -24,6 +24,8 @@ from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, with_condition, with_ready, with_steps
 
+_UNKNOWN_CAUSE = "No cause could be noted: workers were killed, or did not reach storage; the log has more."
+
 
 class Acceptance(NamedTuple):
     """What every accepted request brings along: who asks, when, and the names of what it starts."""
@@ -98,7 +100,7 @@ def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Re
 
 def delete(registry: Registry, acceptance: Acceptance) -> Registry:
     """Return the registry on its way out."""
-    return _change(
+    leaving = _change(
         registry,
         OperationKind.DELETE,
         acceptance,
@@ -107,6 +109,7 @@ def delete(registry: Registry, acceptance: Acceptance) -> Registry:
         system_data=_modified(registry, acceptance),
         resources=dismiss(registry.resources),
     )
+    return _leaving(leaving, acceptance.now)
 
 
 def retry(registry: Registry, acceptance: Acceptance) -> Registry:
@@ -116,7 +119,8 @@ def retry(registry: Registry, acceptance: Acceptance) -> Registry:
     else:
         resources = _assigned(registry, registry.spec)
         state = ProvisioningState.ACCEPTED
-    return _change(registry, OperationKind.RECONCILE, acceptance, state=state, resources=resources)
+    again = _change(registry, OperationKind.RECONCILE, acceptance, state=state, resources=resources)
+    return _leaving(again, acceptance.now) if registry.deleting else again
 
 
 def cancel(registry: Registry, by: Caller, now: datetime) -> Registry:
@@ -161,9 +165,11 @@ def succeed(registry: Registry, now: datetime) -> Registry:
         update={"status": OperationStatus.SUCCEEDED, "percent_complete": 100, "end_time": now}
     )
     registry = registry.model_copy(update={"operation": operation})
-    if registry.condition(DRIFTED) is not None:
+    drifted = registry.condition(DRIFTED)
+    if drifted is not None:
+        reason = "Repaired" if drifted.status == TRUE else drifted.reason if drifted.status == FALSE else "AsWanted"
         registry = with_condition(
-            registry, DRIFTED, FALSE, reason="Repaired", message="Everything is as its owner wants it.", now=now
+            registry, DRIFTED, FALSE, reason=reason, message="Everything is as its owner wants it.", now=now
         )
     return with_ready(
         registry, TRUE, reason="Converged", message="Everything is as the registry's owner wants it.", now=now
@@ -192,7 +198,7 @@ def fail(registry: Registry, failure: Failure, now: datetime) -> Registry:
 
 def time_out(registry: Registry, now: datetime) -> Registry:
     """Return the registry with its operation failed because it took too long, with the last true cause."""
-    last = next((resource.failure for resource in registry.resources if resource.failure), None)
+    last = next((resource.failure for resource in registry.resources if resource.failure), registry.operation.trouble)
     if last is not None:
         told = f"The last problem was {last.code}: {last.message}"
     elif registry.operation.status is OperationStatus.NOT_STARTED:
@@ -205,13 +211,13 @@ def time_out(registry: Registry, now: datetime) -> Registry:
 
 def give_up(registry: Registry, now: datetime) -> Registry:
     """Return the registry with its operation failed because no visit could be made."""
-    message = f"The work failed too often. {_broken_off(registry) or 'The log has the cause.'}"
+    message = f"The work failed too often. {_broken_off(registry) or _UNKNOWN_CAUSE}"
     return fail(registry, Failure(code=Code.OPERATION_POISONED, message=message, kind=FailureKind.PERMANENT), now)
 
 
 def _broken_off(registry: Registry) -> str | None:
     error = registry.visit.broken_by
-    return error and f"The last visit was broken off by a fault of the service, {error}; the log has more."
+    return error and f"The last visit was broken off by {error} inside of the service; the log has more."
 
 
 def identity_of(tenant: str, incarnation: str) -> str:
@@ -238,6 +244,10 @@ def _change(registry: Registry, kind: OperationKind, acceptance: Acceptance, **u
     changed = registry.model_copy(update={"serial": registry.serial + 1, "visit": acceptance.visit, **update})
     operation = acceptance.operation(kind, changed.spec.name, changed.scope, changed.generation)
     return with_steps(changed.model_copy(update={"operation": operation}))
+
+
+def _leaving(registry: Registry, now: datetime) -> Registry:
+    return with_ready(registry, FALSE, reason="Deleting", message="The registry is being deleted.", now=now)
 
 
 def _modified(registry: Registry, acceptance: Acceptance) -> SystemData:

@@ -65,6 +65,7 @@ class Operation(Record):
     start_time: datetime
     end_time: datetime | None = None
     error: Failure | None = None
+    trouble: Failure | None = None  # what was met last on the way, and may have passed since
     requested_by: str
     traceparent: str | None = None
 

@@ -56,12 +56,17 @@ def settled(resource: Resource, seen: Observation, now: datetime, *, is_wanted: 
 
     What is gone stays for as long as it may vanish once more: its name may be used again.
     """
-    may_vanish, may_appear = _is_pending(resource.may_vanish_until, now), _is_pending(resource.may_appear_until, now)
+    may_vanish = _is_pending(resource.may_vanish_until, now)
     if is_wanted:
         is_changing = seen.presence is Presence.READY and may_vanish
     else:
-        is_changing = seen.presence is Presence.ABSENT and (may_vanish or may_appear)
+        is_changing = seen.presence is Presence.ABSENT and (may_vanish or may_appear(resource, now))
     return seen._replace(presence=Presence.CHANGING) if is_changing else seen
+
+
+def may_appear(resource: Resource, now: datetime) -> bool:
+    """Tell whether a call whose outcome nobody knows may yet make a resource."""
+    return _is_pending(resource.may_appear_until, now)
 
 
 def _is_pending(until: datetime | None, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import FALSE, LEASE, Lease, ProvisioningState, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey, ResourceState, rename
 from registry_api.domain.room import fitted
-from registry_api.domain.settling import Doubt, doubted
+from registry_api.domain.settling import Doubt, doubted, may_appear
 from registry_api.domain.status import with_ready, with_steps
 
 FIRST_VISIT_DELAY = timedelta(seconds=1)
@@ -72,7 +72,7 @@ def begin_visit(registry: Registry, visit: Visit, now: datetime) -> Registry:
 
 
 def break_off(registry: Registry, error: Exception) -> Registry:
-    """Return the registry with a note of what its visit was broken off by: a fault of the service, told by its kind."""
+    """Return the registry with a note of what its visit was broken off by, a fault or storage that did not answer."""
     visit = registry.visit.model_copy(update={"broken_by": type(error).__name__})
     return registry.model_copy(update={"visit": visit})
 
@@ -111,7 +111,7 @@ def end_visit(registry: Registry, findings: Findings, now: datetime) -> Registry
         return None if registry.deleting else succeed(registry, now)
     if (cause := _cause_to_give_up(registry, findings)) is not None:
         return fail(registry, cause, now)
-    registry = _left_alone(_renamed(registry), findings, now)
+    registry = _left_alone(_renamed(_troubled(registry)), findings, now)
     return with_ready(with_steps(registry), FALSE, reason="Progressing", message=summary(findings), now=now)
 
 
@@ -126,6 +126,14 @@ def to_be_tried_again(registry: Registry | None, findings: Findings) -> Sequence
         return ()
     hopeless = {resource.key for resource in registry.resources if resource.failure and resource.failure.final}
     return [failure for key, failure in findings.failures.items() if key not in hopeless]
+
+
+def _troubled(registry: Registry) -> Registry:
+    """Return the registry with what its operation met last, for the day that it has to tell why it has not ended."""
+    met = next((resource.failure for resource in registry.resources if resource.failure), None)
+    if met is None:
+        return registry
+    return registry.model_copy(update={"operation": registry.operation.model_copy(update={"trouble": met})})
 
 
 def _renamed(registry: Registry) -> Registry:
@@ -163,7 +171,7 @@ def _found(registry: Registry, findings: Findings, now: datetime, *, is_same: bo
             continue
         # A failure that an older request met must not keep a newer one from trying.
         met = findings.failures.get(resource.key)
-        failure = _judged(resource, met) if is_same else None
+        failure = _judged(resource, met, now) if is_same else None
         rest = met.retry_after if met and met.retry_after else seen.rest
         found = resource.model_copy(
             update={
@@ -178,10 +186,15 @@ def _found(registry: Registry, findings: Findings, now: datetime, *, is_same: bo
     return tuple(result)
 
 
-def _judged(resource: Resource, failure: Failure | None) -> Failure | None:
-    """Return a failure as it counts: a name that is taken is hopeless where no other one can be chosen."""
+def _judged(resource: Resource, failure: Failure | None, now: datetime) -> Failure | None:
+    """Return a failure as it counts: a name that is taken is hopeless where no other one can be chosen.
+
+    While a call of ours may yet make the resource, it may be that call which has the name.
+    """
     if failure is None or failure.kind is not FailureKind.NAME_TAKEN:
         return failure
+    if may_appear(resource, now):
+        return failure.model_copy(update={"kind": FailureKind.TRANSIENT})
     is_fixed = resource.kind in {Kind.REPLICA, Kind.ML_REGISTRY} or not resource.name
     can_change = not is_fixed and not resource.details and resource.attempt + 1 < _MOST_NAMES
     return failure if can_change else failure.model_copy(update={"kind": FailureKind.BLOCKED})

@@ -97,6 +97,9 @@ class AzureBackend:
                 await self._manager.put(wanted.container_id, wanted.version, {"properties": {}}, wanted.about)
             case _:
                 await self._put(wanted, found)
+                if found is not None and is_broken(found):
+                    message = f"{wanted.about} failed on Azure; it is asked for again."
+                    raise _refused(message, FailureKind.TRANSIENT)
 
     async def close(self) -> None:
         """Close the connections; the backend may still be used and opens new ones."""

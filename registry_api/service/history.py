@@ -134,7 +134,11 @@ async def _operation(operation_id: str, action: Action, inquiry: Inquiry, ports:
     """
     operation, name = None, registry_key_in(operation_id)
     if is_operation_id(operation_id):
-        operation = await ports.store.read_operation(_key_of(operation_id, inquiry.caller), operation_id)
+        key = _key_of(operation_id, inquiry.caller)
+        operation = await ports.store.read_operation(key, operation_id)
+        if operation is None and (stored := await ports.store.read(key)) is not None:
+            newest = stored.registry.operation  # which is kept for as long as the registry
+            operation = newest if newest.id == operation_id else None
     is_seen = await may_see(action, name, operation.scope if operation else None, inquiry, ports.roles)
     if operation is None or not is_seen:
         raise refuse(Code.OPERATION_NOT_FOUND, f"There is no operation {quote(operation_id)}.", "id")

@@ -33,6 +33,7 @@ COMMIT_WINDOW = timedelta(seconds=60)
 _LOOK_AGAIN = timedelta(seconds=5)
 _EARLY = timedelta(seconds=1)  # that clocks may differ by
 _STORAGE_PAUSE = timedelta(seconds=20)
+_PASSING = frozenset({StorageUnavailable.__name__, Conflict.__name__})
 _ATTEMPTS = 5
 
 OVERDUE = f"Operation %s of '%s' was ended: {Code.OPERATION_TIMED_OUT}."
@@ -45,13 +46,13 @@ async def visit(message: Message, *, ports: Ports, backend: Backend) -> None:
     Raises:
         StorageUnavailable: If no message could be sent that brings the next visit; this one has to come again.
         Conflict: If others changed the registry again and again; the same.
-        Exception: If the service has a fault. Its kind is noted, should the operation have to end because of it.
+        Exception: If the service has a fault.
+
+    What is raised is noted by its kind, should the operation have to end because of it.
     """
     with span("provision", message.traceparent, registry=message.name, tenant=message.tenant):
         try:
             await _visit(message, ports, backend)
-        except (StorageUnavailable, Conflict):
-            raise
         except Exception as error:
             await _note(error, message, ports)
             raise
@@ -111,9 +112,10 @@ async def _read(message: Message, ports: Ports) -> Stored | None:
 
 
 async def give_up(message: Message, *, ports: Ports) -> None:
-    """End the operation of a registry whose message failed too often to be tried again.
+    """End the operation of a registry whose message failed too often, unless storage was to blame, which passes.
 
     Raises:
+        StorageUnavailable: If storage does not answer.
         Conflict: If others changed the registry again and again.
     """
     for _ in range(_ATTEMPTS):
@@ -122,6 +124,9 @@ async def give_up(message: Message, *, ports: Ports) -> None:
             await ports.queue.send(message, delay)
             return
         if stored is None or not _is_due(stored.registry, message):
+            return
+        if stored.registry.visit.broken_by in _PASSING:
+            await ports.queue.send(message, _STORAGE_PAUSE)
             return
         if await _commit(stored, lifecycle.give_up(stored.registry, now), now, ports):
             return
@@ -151,10 +156,12 @@ def _storage_pause(message: Message, now: datetime) -> timedelta:
 
 
 async def _note(error: Exception, message: Message, ports: Ports) -> None:
-    """Write down what a visit was broken off by, if that can be done at once."""
+    """Write down what a visit was broken off by, if that can be done at once and its operation is still under way."""
     with suppress(StorageUnavailable):
         stored = await ports.store.read(message.key)
-        if stored is not None and not stored.registry.state.is_terminal:
+        if stored is None or stored.registry.state.is_terminal or stored.registry.serial != message.serial:
+            return
+        if stored.registry.visit.broken_by != type(error).__name__:
             await _commit(stored, visits.break_off(stored.registry, error), ports.clock.now(), ports)
 
 

@@ -41,11 +41,12 @@ async def tick(*, ports: Ports, backend: Backend) -> None:
     progress = await ports.store.read_progress()
     ends = ports.clock.now() + NET_TIME
     for _ in range(NET_PAGES):
-        following = await _next_page(progress.net, partial(_tend, ports=ports), NET_TIME, ports)
+        following = await _next_page(progress.net, partial(_tend, ports=ports), ends, ports)
         progress = await _keep(progress, progress.model_copy(update={"net": following}), ports)
         if following is None or ports.clock.now() >= ends:
             break
-    checks = await _next_page(progress.checks, partial(_check, ports=ports, backend=backend), CHECKING_TIME, ports)
+    ends = ports.clock.now() + CHECKING_TIME
+    checks = await _next_page(progress.checks, partial(_check, ports=ports, backend=backend), ends, ports)
     progress = await _keep(progress, progress.model_copy(update={"checks": checks}), ports)
     outstanding = await delivering.remind(progress.outstanding, ROWS_PER_PAGE, ports=ports)
     progress = await _keep(progress, progress.model_copy(update={"outstanding": outstanding}), ports)
@@ -59,7 +60,7 @@ async def _keep(before: Progress, after: Progress, ports: Ports) -> Progress:
     return after
 
 
-async def _next_page(continuation: str | None, task: _Task, time: timedelta, ports: Ports) -> str | None:
+async def _next_page(continuation: str | None, task: _Task, ends: datetime, ports: Ports) -> str | None:
     """Do a task for a page of registries, or for as many of them as there is time for; return where to go on.
 
     It is done for one at least, and what fails is done again in the next walk: so every tick comes further.
@@ -69,7 +70,6 @@ async def _next_page(continuation: str | None, task: _Task, time: timedelta, por
     except ValueError:  # an older version of the app noted it
         continuation = None
         page = await ports.store.walk(ROWS_PER_PAGE, continuation)
-    ends = ports.clock.now() + time
     for done, stored in enumerate(page.items):
         now = ports.clock.now()
         if done and now >= ends:

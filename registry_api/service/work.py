@@ -15,7 +15,7 @@ from typing import TypeVar
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Failure, FailureKind, ResourceKey
+from registry_api.domain.resources import Failure, FailureKind, Resource, ResourceKey
 from registry_api.domain.settling import Doubt, settled
 from registry_api.domain.visits import Findings
 from registry_api.service.leasing import KeptLease
@@ -118,11 +118,15 @@ class _Work:
         for key, answer in answers.items():
             if not isinstance(answer, BackendError):
                 seen[key] = settled(resources[key], answer, now, is_wanted=key in self.registry.wanted)
-            elif answer.failure.kind is FailureKind.NAME_TAKEN and key not in self.registry.wanted:
+            elif answer.failure.kind is FailureKind.NAME_TAKEN and self._never_was(resources[key]):
                 seen[key] = Observation(Presence.ABSENT)  # what is there is not ours to remove
             else:
                 unseen[key] = answer.failure
         return seen | dict.fromkeys(unseen, Observation(Presence.CHANGING)), unseen
+
+    def _never_was(self, resource: Resource) -> bool:
+        """Tell whether nothing of this name was ever seen to be ours, and nothing is to be."""
+        return resource.key not in self.registry.wanted and not resource.details
 
     async def _start(self, actions: Iterable[Action]) -> dict[ResourceKey, BackendError]:
         answers = await self._ask(

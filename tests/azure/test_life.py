@@ -122,6 +122,21 @@ async def test_drift_is_seen_and_repaired(world: AzureWorld, kind: Kind, change:
     assert change is None or found["tags"]["cost-center"] == "7"
 
 
+async def test_what_azure_could_not_carry_out_is_told(world: AzureWorld) -> None:
+    """It took the request and failed later: that is asked for again, and is what the operation met."""
+    await converged(world, "eastus")
+    wanted = await world.description(Kind.CONTAINER_REGISTRY)
+    world.change_thing(wanted.id, state="Failed")
+    world.advance(CHECK_INTERVAL.total_seconds())
+    await world.tick()
+    await world.settle()
+
+    registry = await world.read()
+    assert registry.state is ProvisioningState.SUCCEEDED
+    assert registry.operation.trouble is not None
+    assert registry.operation.trouble.message == f"{wanted.about} failed on Azure; it is asked for again."
+
+
 async def test_a_container_that_was_removed_is_made_again(world: AzureWorld) -> None:
     """A storage account without its container is not what it should be."""
     await converged(world, "eastus")

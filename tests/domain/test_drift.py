@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from registry_api.domain import drift
+from registry_api.domain import drift, lifecycle
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.plan import Action, Presence, Verb
 from registry_api.domain.registry import DRIFTED, READY, Condition, Registry
 from registry_api.domain.resources import Failure, Kind, ResourceKey
 from registry_api.domain.visits import Findings
-from tests.domain.registries import NOW, begun, created, seen, succeeded
+from tests.domain.registries import NOW, acceptance, begun, created, seen, succeeded
 
 LATER = NOW + CHECK_INTERVAL
 WEST = ResourceKey(Kind.STORAGE_ACCOUNT, "westus")
@@ -95,8 +95,33 @@ def test_what_is_not_to_be_asked_yet_is_unknown() -> None:
     condition = drift.checked(before, rested, LATER).condition(DRIFTED)
 
     assert condition is not None
-    assert (condition.status, condition.message) == ("Unknown", "It is not to be asked yet.")
+    assert (condition.status, condition.message) == ("Unknown", "It is being changed, or is not to be asked yet.")
     assert not drift.is_to_be_repaired(before, rested)
+
+
+def test_what_is_being_changed_has_not_drifted() -> None:
+    """The cloud may be changing something by itself: whether it has drifted is seen when that is over."""
+    before = succeeded("eastus", "westus")
+    changing = seen(before, Presence.READY, {WEST: Presence.CHANGING})
+    after = drift.checked(before, changing, LATER)
+    condition = after.condition(DRIFTED)
+
+    assert condition is not None
+    assert (condition.status, condition.reason) == ("Unknown", "NotSeen")
+    assert after.condition(READY) == before.condition(READY)
+    assert not drift.is_to_be_repaired(after, changing)
+
+
+@pytest.mark.parametrize(("presence", "reason"), [(Presence.READY, "AsWanted"), (Presence.ABSENT, "Repaired")])
+def test_only_what_had_drifted_is_told_as_repaired(presence: Presence, reason: str) -> None:
+    """A change of a registry that was as it should be repairs nothing."""
+    registry = succeeded("eastus", "westus")
+    registry = drift.checked(registry, seen(registry, Presence.READY, {WEST: presence}), LATER)
+    again = lifecycle.succeed(lifecycle.retry(registry, acceptance(2)), LATER)
+    condition = again.condition(DRIFTED)
+
+    assert condition is not None
+    assert (condition.status, condition.reason) == ("False", reason)
 
 
 def test_a_registry_that_has_drifted_is_not_ready() -> None:

@@ -10,7 +10,7 @@ from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import LEASE, Caller, ProvisioningState, Registry, Visit
+from registry_api.domain.registry import LEASE, READY, Caller, ProvisioningState, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Placement, ResourceKey, ResourceState
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
@@ -201,6 +201,17 @@ def test_a_deleted_registry_is_gone_when_the_cloud_is_empty() -> None:
     assert ended(registry, Presence.READY).state is ProvisioningState.DELETING
     assert visits.end_visit(registry, findings(registry, Presence.ABSENT), NOW) is None
     assert lifecycle.gone(registry.operation, NOW).status is OperationStatus.SUCCEEDED
+
+
+def test_what_is_being_deleted_is_not_ready() -> None:
+    """From the request on, also from one to go on with a deletion that has failed."""
+    registry = lifecycle.delete(succeeded("eastus"), acceptance(2))
+    failed = lifecycle.fail(registry, Failure(code="ScopeLocked", message="Locked."), NOW)
+
+    for leaving in (registry, lifecycle.retry(failed, acceptance(3))):
+        ready = leaving.condition(READY)
+        assert ready is not None
+        assert (ready.status, ready.reason) == ("False", "Deleting")
 
 
 def test_findings_of_an_older_generation_conclude_nothing() -> None:

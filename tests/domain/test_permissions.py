@@ -98,7 +98,7 @@ def test_whoever_may_read_a_part_may_list_the_whole() -> None:
     ],
 )
 def test_a_group_is_decided_as_a_whole_unless_its_parts_differ(grants: list[Grant], *, expected: bool | None) -> None:
-    """One look is enough for all registries of a group, unless a grant or a denial of the action is over one of them."""
+    """One look is enough for all of a group, unless a grant or a denial of the action is over one of them."""
     assert Permissions(grants).allow_everywhere(Action.READ, GROUP) is expected
 
 

@@ -204,9 +204,40 @@ def test_a_broken_visit_is_noted_until_the_next_one() -> None:
     for end in (lifecycle.time_out, lifecycle.give_up):
         error = end(registry, NOW).operation.error
         assert error is not None
-        assert "broken off by a fault of the service, KeyError; the log has more." in error.message
+        assert "broken off by KeyError inside of the service; the log has more." in error.message
         assert "secret" not in error.message
     assert begun(registry).visit.broken_by is None
+
+
+def test_an_operation_remembers_what_it_met_last() -> None:
+    """A problem that has passed when the time is over is still the best that there is to tell."""
+    quiet = begun(created("eastus"))
+    registry = begun(failed(quiet, eastus=PASSING))
+    later = after(registry, seen(registry, Presence.CHANGING))
+    error = lifecycle.time_out(later, NOW).operation.error
+
+    assert [resource.failure for resource in later.resources] == [None, None]
+    assert error is not None
+    assert error.message.endswith(f"The last problem was {PASSING.code}: {PASSING.message}")
+    assert lifecycle.update(later, spec("eastus", "westus"), acceptance(2)).operation.trouble is None
+    silent = lifecycle.time_out(after(quiet, seen(quiet, Presence.CHANGING)), NOW).operation.error
+    assert silent is not None
+    assert silent.message.endswith("No problem was reported.")
+
+
+def test_a_name_that_our_own_call_may_have_taken_is_kept() -> None:
+    """While a call may yet make the resource, nobody else need have its name; after that, another one is chosen."""
+    registry = begun(created("eastus"))
+    storage, home = registry.resources
+    until = NOW + timedelta(minutes=1)
+    pending = registry.model_copy(update={"resources": (storage.model_copy(update={"may_appear_until": until}), home)})
+    kept = failed(pending, eastus=TAKEN).resources[0]
+    settled = pending.model_copy(
+        update={"resources": (storage.model_copy(update={"may_appear_until": NOW - timedelta(minutes=1)}), home)}
+    )
+
+    assert (kept.name, kept.failure and kept.failure.kind) == (storage.name, FailureKind.TRANSIENT)
+    assert failed(settled, eastus=TAKEN).resources[0].name == name_of("tenant|demo1.1", EAST, 1)
 
 
 def test_a_taken_name_is_replaced_while_there_are_others() -> None:

@@ -153,3 +153,22 @@ async def test_a_name_that_somebody_else_has_is_no_obstacle_to_a_deletion() -> N
     assert world.backend.present == set()
     assert await world.delete() is None
     assert world.clock.now() - started < timedelta(minutes=1)
+
+
+async def test_what_was_ours_is_not_forgotten_because_its_tags_are_gone() -> None:
+    """A deletion does not succeed while something of the registry may be left: it says what is in its way."""
+    world = World()
+    await world.put("eastus", "westus")
+    await world.settle()
+    world.backend.blind = lambda resource: failing(FailureKind.NAME_TAKEN) if resource.region == "westus" else None
+    await world.delete()
+    await world.settle()
+
+    registry = await world.read()
+    assert (registry.state, registry.operation.error and registry.operation.error.message) == ("Failed", "The cause.")
+    assert (Kind.STORAGE_ACCOUNT, "westus") in world.backend.present
+    world.backend.blind = lambda _: None
+    await world.delete()
+    await world.settle()
+    assert world.backend.present == set()
+    assert await world.delete() is None

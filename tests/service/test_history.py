@@ -13,6 +13,7 @@ from registry_api.service import history
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
 from registry_api.service.records import Commit, Conflict, Page
+from registry_api.storage.rows import ANY_VERSION, Delete
 from tests.service.world import ADA, ASKING, SCOPE, World
 
 ELSEWHERE = Filter(subscription_id="sub", resource_group="another")
@@ -114,6 +115,17 @@ async def test_an_operation_that_is_none_is_told(operation_id: str) -> None:
 
     assert await refused(world.operation(operation_id)) == told
     assert await refused(history.cancel(operation_id, Intent(ADA, SCOPE), ports=world.ports)) == told
+
+
+async def test_the_newest_operation_is_there_for_as_long_as_its_registry() -> None:
+    """Its row is removed a while after it has ended; the registry, which leads to it, has it yet."""
+    world = await eventful(0)
+    await world.settle()
+    registry = await world.read()
+    await world.rows.transact("tenant:demo1", [Delete(f"op:{registry.operation.id}", ANY_VERSION)])
+
+    assert await world.store.read_operation(registry.key, registry.operation.id) is None
+    assert await world.operation(registry.operation.id) == registry.operation
 
 
 async def test_an_operation_belongs_to_its_tenant() -> None:

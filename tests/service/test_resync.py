@@ -211,6 +211,25 @@ async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Mo
     assert sent == [4, 8, 10]
 
 
+async def test_a_tick_ends_in_time_whatever_page_it_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every registry takes six seconds, two have had their turn when the ten seconds are over."""
+    monkeypatch.setattr(resync, "ROWS_PER_PAGE", 1)
+    world = World()
+    for number in range(5):
+        await world.put("eastus", name=f"Demo{number}")
+    world.queue = MemoryQueue(world.clock)
+    world.clock.advance(60)
+    send = world.queue.send
+
+    async def slowly(*arguments: object) -> None:
+        world.clock.advance(6)
+        await send(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.queue, "send", slowly)
+    await world.tick()
+    assert len(world.queue.messages()) == 2
+
+
 async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong with one registry, the walk goes on, and what failed has its turn in the next one."""
     world = World()

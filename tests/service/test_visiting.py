@@ -225,7 +225,7 @@ async def test_the_end_of_a_visit_is_written_in_any_case() -> None:
 
 
 async def test_a_poisoned_operation_names_no_wrong_cause() -> None:
-    """What is given up without a visit has its cause in the log, not in what a region told of once."""
+    """What is given up without a visit says that nobody could note why, not what a region told of once."""
     world, message = await asked()
     registry = await world.read()
     failed, *others = registry.resources
@@ -236,10 +236,49 @@ async def test_a_poisoned_operation_names_no_wrong_cause() -> None:
     operation = (await world.read()).operation
     assert operation.error == Failure(
         code=Code.OPERATION_POISONED,
-        message="The work failed too often. The log has the cause.",
+        message="The work failed too often. No cause could be noted: workers were killed, or did not reach storage; "
+        "the log has more.",
         kind=FailureKind.PERMANENT,
     )
     assert operation.end_time == world.clock.now()
+
+
+async def test_an_operation_outlasts_a_queue_that_takes_nothing() -> None:
+    """Visits that cannot announce the next one fail until the host gives the message up; then it comes again."""
+    world, message = await asked()
+    original = world.queue.send
+
+    async def away(*_: object) -> None:
+        raise StorageUnavailable("queue")
+
+    world.queue.send = away  # type: ignore[method-assign, assignment]
+    for _ in range(5):
+        with pytest.raises(StorageUnavailable):
+            await world.visit(message)
+    assert (await world.read()).visit.broken_by == "StorageUnavailable"
+    world.queue.send = original  # type: ignore[method-assign]
+    await reconcile.give_up(message, ports=world.ports)
+
+    assert [Message.model_validate_json(body) for body in world.queue.messages()] == [message]
+    assert not (await world.read()).state.is_terminal
+    await world.visit(message)
+    assert (await world.read()).state == "Succeeded"
+
+
+async def test_a_fault_is_noted_only_of_the_request_that_met_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What broke off a visit for a request that another one has superseded says nothing of that one."""
+    world, message = await asked()
+
+    async def fault(*_: object) -> None:
+        await world.put("eastus", "westus")
+        raise KeyError("secret")
+
+    monkeypatch.setattr(reconcile, "work", fault)
+    with pytest.raises(KeyError):
+        await world.visit(message)
+
+    registry = await world.read()
+    assert (registry.serial, registry.visit.broken_by) == (2, None)
 
 
 async def test_a_visit_that_breaks_names_the_fault_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +299,7 @@ async def test_a_visit_that_breaks_names_the_fault_at_the_end(monkeypatch: pytes
     error = (await world.read()).operation.error
     assert error is not None
     assert error.code == Code.OPERATION_TIMED_OUT
-    assert error.message.endswith("broken off by a fault of the service, KeyError; the log has more.")
+    assert error.message.endswith("broken off by KeyError inside of the service; the log has more.")
 
 
 async def test_a_fault_before_the_lease_is_what_the_operation_is_given_up_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,9 +28,16 @@ class HostQueue(MemoryQueue):
         super().__init__(clock)
         self._now = clock.now
         self._late = late
+        self.full_until: datetime | None = None  # it takes no message of the service
 
     async def send(self, message: BaseModel, delay: timedelta) -> None:
-        """Put a message on the queue, to be seen after the delay or later: queues keep no order."""
+        """Put a message on the queue, to be seen after the delay or later: queues keep no order.
+
+        Raises:
+            StorageUnavailable: If it is full.
+        """
+        if self.full_until is not None and self._now() < self.full_until:
+            raise StorageUnavailable("The queue is full.")
         await super().send(message, delay + self._late())
 
     async def put(self, body: bytes, delay: timedelta) -> None:

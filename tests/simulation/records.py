@@ -101,13 +101,14 @@ def _pieces(entry: Entry, code: str | None) -> Iterator[str]:
             yield _last_problem(before) or _silence(before)
         case Code.OPERATION_POISONED if before is not None:
             yield "The work failed too often"
-            yield before.visit.broken_by or "The log has the cause."
+            yield before.visit.broken_by or "No cause could be noted"
 
 
 def _last_problem(registry: Registry) -> str | None:
     if registry.visit.broken_by:
         return registry.visit.broken_by
-    return next((resource.failure.message for resource in registry.resources if resource.failure), None)
+    met = next((resource.failure for resource in registry.resources if resource.failure), registry.operation.trouble)
+    return met.message if met is not None else None
 
 
 def _silence(registry: Registry) -> str:

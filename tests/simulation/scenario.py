@@ -81,6 +81,7 @@ class Scenario(World):
         self.was_broken = False
         self.is_overdue = False
         self._faults = len(faults)
+        self._longer = timedelta(0)  # than usual, an operation may take
         self._has_slept = False  # some process, for longer than its lease
         self._answered: list[str] = []
         self._doubled: set[tuple[str, BaseModel]] = set()  # what a visit sends on is not doubled again
@@ -185,6 +186,11 @@ class Scenario(World):
                 await perform()
         self.clock.time = max(self.clock.time, until)
 
+    def fill_queue(self, time: timedelta) -> None:
+        """Let the queue take no message for a while, nor that of who would send back what the host has given up."""
+        self._queue.full_until = self.clock.time + time
+        self._longer += time + RECOVERY
+
     def lose_messages(self) -> None:
         """Let every message be gone, and from here the resync timer run as well."""
         self.has_net = True
@@ -234,7 +240,7 @@ class Scenario(World):
         await self.pass_time(max((due for due, _ in self._late_calls), default=self.clock.time))
 
     def _bound(self, recovery: timedelta) -> timedelta:
-        return UNDISTURBED + self._faults * recovery
+        return UNDISTURBED + self._longer + self._faults * recovery
 
     def _expect_ends(self, late: datetime) -> None:
         """Note what is still under way although it should have ended, whatever has failed."""

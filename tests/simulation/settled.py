@@ -141,7 +141,10 @@ def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterato
     elif error.code == Code.OPERATION_POISONED:
         is_true = world.may_give_up(registry.key)
     elif error.code == Code.OPERATION_TIMED_OUT:
-        is_true = operation.end_time - operation.start_time >= DEADLINE and world.may_time_out(operation)
+        is_late = operation.end_time - operation.start_time >= DEADLINE
+        is_silent = "No problem was reported." in error.message
+        is_hidden = is_silent and _met_a_problem(world, operation, registry)
+        is_true = is_late and world.may_time_out(operation) and not is_hidden
     else:
         is_true = any(
             told.failure == error
@@ -151,6 +154,13 @@ def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterato
         )
     if not is_true:
         yield f"its operation ends {operation.status} for an untrue cause, {error.code}: {error.message}"
+
+
+def _met_a_problem(world: World, operation: Operation, registry: Registry) -> bool:
+    """Tell whether anything was ever written down that an operation met."""
+    states = [entry.after for entry in world.journal.entries(registry.key) if entry.after is not None]
+    on_the_way = [state for state in states if state.operation.id == operation.id]
+    return any(resource.failure for state in on_the_way for resource in state.resources)
 
 
 def _has_owner(world: World, thing: Thing) -> bool:

@@ -89,6 +89,7 @@ class _Simulation:
         tasks = [asyncio.create_task(other) for other in others]
         await asyncio.gather(*(self._client(number).live() for number in range(self._weather.clients)))
         self._chaos.stop()
+        self._world.peace_at = self._clock.now()
         seconds = await self._rest()
         found = await problems(self._world) or await self._heal()
         for task in tasks:

@@ -50,7 +50,7 @@ def _quiet() -> Iterator[None]:
             "poison",
             lifecycle,
             "give_up",
-            "{_broken_off(registry) or 'The log has the cause.'}",
+            "{_broken_off(registry) or _UNKNOWN_CAUSE}",
             "nothing",
             "does not say",
         ),

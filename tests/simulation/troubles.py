@@ -17,6 +17,7 @@ from tests.simulation.world import PoisonedIds
 _KEY = RegistryKey.of(ADA.tenant, asking.NAME)
 _REST = timedelta(seconds=90)
 _TICKS = 5
+_FULL = timedelta(minutes=1)
 _GARBAGE = b"\xff not a message"
 
 
@@ -98,6 +99,15 @@ async def poison_by_fault(world: Scenario) -> None:
         world.violations.append(f"nobody is told what has broken the visits off: {error}")
 
 
+async def full_queue(world: Scenario) -> None:
+    """The queue takes no message for a minute; the host gives a visit's message up, and the operation goes on."""
+    world.arm()
+    await world.ask(asking.put(world, "eastus", "westus"))
+    world.fill_queue(_FULL)
+    await world.settle()
+    _expect_success(world)
+
+
 async def quarantine(world: Scenario) -> None:
     """A message that nobody can read is kept, and holds nobody up."""
     world.arm()
@@ -136,4 +146,4 @@ def _expect_success(world: Scenario) -> None:
             world.violations.append(f"'{registry.spec.name}' is {registry.state}, and nothing is in its way any more")
 
 
-FLOWS = (throttled, name_taken, paused_drift, poison_by_fault, quarantine, retention)
+FLOWS = (throttled, name_taken, paused_drift, poison_by_fault, full_queue, quarantine, retention)

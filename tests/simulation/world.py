@@ -32,7 +32,7 @@ from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
 from tests.simulation.boundaries import Call, Hook, Perform, guard, unguarded
 from tests.simulation.cloud import Cloud, unreachable
-from tests.simulation.host import Host, HostQueue
+from tests.simulation.host import HIDDEN, Host, HostQueue
 from tests.simulation.journal import Entry, Journal, JournaledRows, JournaledStore
 from tests.simulation.leases import Leases
 from tests.simulation.processes import running
@@ -118,7 +118,8 @@ class World:
         self.notices, self.poison_notices = guard(notices, NOTICES, hook), guard(lost_notices, POISON, hook)
         self.letters = MemoryCourier()
         self.courier: Courier = guard(self.letters, COURIER, hook)
-        self.poisoned: set[RegistryKey] = set()
+        self.peace_at: datetime | None = None  # from which on nothing fails
+        self._broken_off: set[RegistryKey] = set()  # of which visits had another end than storage that does not answer
         self.worker = Host(self.queue, self.poison, partial(self._read, Message), self.visit)
         self.poison_worker = Host(self.poison, None, partial(self._read, Message), self.give_up)
         self.notifier = Host(self.notices, self.poison_notices, partial(self._read, Notice), self.notify)
@@ -152,12 +153,18 @@ class World:
         """Do what the worker's function does with a message."""
         self.leases.note_message(running(), message)
         if self.is_broken:
+            self._broken_off.add(message.key)
             raise RuntimeError("the worker is broken")
-        await self._foresee(reconcile.visit(message, ports=self.ports, backend=self.backend))
+        try:
+            await self._foresee(reconcile.visit(message, ports=self.ports, backend=self.backend))
+        except (StorageUnavailable, Conflict):
+            raise
+        except BaseException:  # it dies, or has a fault
+            self._broken_off.add(message.key)
+            raise
 
     async def give_up(self, message: Message) -> None:
         """Do what the poison queue's function does with a message."""
-        self.poisoned.add(message.key)
         await self._foresee(reconcile.give_up(message, ports=self.ports))
 
     @property
@@ -225,12 +232,20 @@ class World:
         return self.clock.now() - since >= kept
 
     def may_time_out(self, operation: Operation) -> bool:
-        """Tell whether an operation may take an hour: the net sees to it that it does not, unless the clock jumps."""
-        return not self.has_net or any(jump >= operation.start_time for jump in self.jumps)
+        """Tell whether an operation may take an hour.
+
+        The net sees to it that it does not, unless the clock jumps. Without it, each visit that dies costs the time for
+        which the host holds its message; but not for long once nothing fails any more.
+        """
+        if any(jump >= operation.start_time for jump in self.jumps):
+            return True
+        if self.has_net:
+            return False
+        return self.peace_at is None or operation.end_time is None or operation.end_time - self.peace_at <= 2 * HIDDEN
 
     def may_give_up(self, key: RegistryKey) -> bool:
-        """Tell whether a registry's message may fail too often."""
-        return key in self.poisoned
+        """Tell whether a registry's message may fail too often for another cause than storage."""
+        return key in self._broken_off
 
     def licensed(self, hook: Hook) -> Hook:
         """Return a hook that notices who changes the cloud without holding the lease."""
