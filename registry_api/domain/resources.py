@@ -220,11 +220,15 @@ def name_of(identity: str, key: ResourceKey, attempt: int = 0) -> str:
 
 
 def state_of(resources: Iterable[Resource]) -> ResourceState:
-    """Return the state of a region from the states of its resources: the one that asks for most attention."""
+    """Return the state of a region from the states of its resources: the one that asks for most attention.
+
+    A region has none when a deletion has removed them all, and is not over yet.
+    """
     states = {resource.state for resource in resources}
     if states == _BEGUN:
         return ResourceState.PROVISIONING
-    return next((state for state in _ATTENTION if state in states), ResourceState.READY)
+    at_rest = ResourceState.READY if states else ResourceState.REMOVING
+    return next((state for state in _ATTENTION if state in states), at_rest)
 
 
 _BEGUN = {ResourceState.PENDING, ResourceState.READY}

@@ -212,7 +212,8 @@ class Container:
 
 def _code(error: HttpResponseError) -> str | None:
     """Return the storage service's own code of an error; it is not always what the SDK's exception is."""
-    return getattr(error, "error_code", None)
+    code = getattr(error, "error_code", None)
+    return code.value if isinstance(code, StorageErrorCode) else code
 
 
 def _retry_after(error: HttpResponseError) -> timedelta | None:

@@ -71,7 +71,7 @@ class LocalBackend:
                 case Kind.STORAGE_ACCOUNT:
                     return await self._observe_assets(registry, container)
                 case Kind.CONTAINER_REGISTRY:
-                    return await _observe_home(registry, container)
+                    return await _observe_home(registry, resource, container)
                 case Kind.REPLICA:
                     return await self._observe_replica(registry, resource, container)
         except BeingDeletedError:
@@ -171,11 +171,13 @@ def _check_placement(registry: Registry) -> None:
         raise failed("The registry was made by another backend; REGISTRY_BACKEND is local now.", FailureKind.PERMANENT)
 
 
-async def _observe_home(registry: Registry, container: Container) -> Observation:
+async def _observe_home(registry: Registry, resource: Resource, container: Container) -> Observation:
     if not await _is_there(registry, container):
         return _ABSENT
-    index = await container.read(oci.INDEX)
-    if index is None:
+    if resource.key not in registry.wanted:  # it is on its way out, whatever is in it
+        return Observation(Presence.READY, _address(container))
+    index, marker = await container.read(oci.INDEX), await container.read(oci.MARKER)
+    if index is None or marker is None:
         return Observation(Presence.DIFFERENT, _address(container))
     try:
         images = oci.image_count(index)

@@ -113,9 +113,12 @@ async def _verified(home: Container, digest: str, size: int) -> AsyncIterator[by
     """Yield a blob's bytes, and at their end raise `LayoutError` if they are not those that the digest means."""
     found = hashlib.sha256()
     for offset in range(0, size, CHUNK):
-        chunk = await home.read(oci.blob_name(digest), offset, min(CHUNK, size - offset))
+        length = min(CHUNK, size - offset)
+        chunk = await home.read(oci.blob_name(digest), offset, length)
         if chunk is None:
             raise oci.LayoutError(f"blob {digest} is missing")
+        if len(chunk) < length:
+            raise oci.LayoutError(f"blob {digest} has {offset + len(chunk)} bytes, not {size}")
         found.update(chunk)
         yield chunk
     if f"sha256:{found.hexdigest()}" != digest:

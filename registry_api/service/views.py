@@ -26,8 +26,15 @@ class View(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "View":
-        """Return the view that a text is of."""
-        return cls(*text.split("\n", 2))
+        """Return the view that a text is of.
+
+        Raises:
+            ValueError: If it is of none.
+        """
+        registry, etag, body = text.split("\n", 2)
+        if not registry.startswith("/subscriptions/"):
+            raise ValueError("A view begins with the id of a registry.")
+        return cls(registry, etag, body)
 
     @property
     def text(self) -> str:

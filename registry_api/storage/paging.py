@@ -1,13 +1,14 @@
 """Pages of records, and the texts by which the next page is asked for."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from registry_api.domain.record import Record
 from registry_api.service.records import Page
-from registry_api.storage.records import parse
+from registry_api.storage.records import parse, readable
 from registry_api.storage.rows import Position, Slice
 
 _Record = TypeVar("_Record", bound=BaseModel)
@@ -46,7 +47,7 @@ class Continuation(Record):
 
 def page_of(model: type[_Record], found: Slice, scope: str) -> Page[_Record]:
     """Return the records of a list that rows hold."""
-    return Page([parse(model, row) for row in found.rows], following(found, scope))
+    return Page([*readable(partial(parse, model), found.rows)], following(found, scope))
 
 
 def following(found: Slice, scope: str) -> str | None:

@@ -1,5 +1,7 @@
 """The kinds of rows by the beginnings of their keys, how a key is written, and how a row is read."""
 
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -10,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from registry_api.domain.record import Record
 from registry_api.domain.registry import RegistryKey
 from registry_api.domain.spec import STORED
+from registry_api.service.views import View
 from registry_api.storage.rows import Row
 
 REGISTRY = "registry"
@@ -27,7 +30,10 @@ QUARANTINED = "message:"
 FIRST_PARTITION, LAST_PARTITION = " ", "~~"
 LAST_NUMBER = 9_999_999_999
 
+_T = TypeVar("_T")
 _Record = TypeVar("_Record", bound=BaseModel)
+
+_log = logging.getLogger(__name__)
 
 
 class Quarantined(Record):
@@ -76,3 +82,26 @@ def parse(model: type[_Record], row: Row) -> _Record:
         return model.model_validate_json(row.text, context=STORED)
     except ValidationError as error:
         raise UnreadableRowError(f"Row '{row.key}' of '{row.partition}' is no {model.__name__}.") from error
+
+
+def parse_view(row: Row) -> View:
+    """Return the view that a row holds.
+
+    Raises:
+        UnreadableRowError: If it is something else.
+    """
+    try:
+        return View.parse(row.text)
+    except ValueError as error:
+        raise UnreadableRowError(f"Row '{row.key}' of '{row.partition}' is no view.") from error
+
+
+def readable(read: Callable[[Row], _T], rows: Iterable[Row]) -> Iterator[_T]:
+    """Yield what rows hold. One that cannot be read is left out: it must not hide the others."""
+    for row in rows:
+        try:
+            found = read(row)
+        except UnreadableRowError:
+            _log.exception("A row cannot be read, and is left out.")
+        else:
+            yield found

@@ -7,6 +7,7 @@ tenant are a range from `tenant:` up to `tenant;`, the character after the colon
 import logging
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.records import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
-from registry_api.service.views import View
+from registry_api.service.views import View, view_of
 from registry_api.storage.paging import Continuation, following, page_of
 from registry_api.storage.records import (
     CLAIM,
@@ -34,12 +35,13 @@ from registry_api.storage.records import (
     UNDELIVERED,
     VIEW,
     Quarantined,
-    UnreadableRowError,
     end_of,
     escape,
     event_key,
     parse,
+    parse_view,
     partition_of,
+    readable,
 )
 from registry_api.storage.retention import sweep
 from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Replace, Row, Rows, Slice, Upsert, Write
@@ -73,9 +75,13 @@ class RegistryStore:
         return None if row is None else Stored(parse(Registry, row), row.version)
 
     async def read_view(self, key: RegistryKey) -> View | None:
-        """Return what callers read of a registry, or None."""
+        """Return what callers read of a registry, made anew where it is not kept as it should be, or None."""
         row = await self._rows.get(partition_of(key), VIEW)
-        return None if row is None else View.parse(row.text)
+        kept = next(readable(parse_view, [row] if row is not None else ()), None)
+        if kept is not None:
+            return kept
+        stored = await self.read(key)
+        return None if stored is None else view_of(stored.registry)
 
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
@@ -90,7 +96,7 @@ class RegistryStore:
     async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """Return what callers read of up to `limit` registries of a tenant, in the order of their keys."""
         found = await self._scan(tenant, VIEW, limit, continuation)
-        return Page([View.parse(row.text) for row in found.rows], following(found, f"{tenant}:{VIEW}"))
+        return Page([*readable(parse_view, found.rows)], following(found, f"{tenant}:{VIEW}"))
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations of a registry, the newest first: that is the order of their ids."""
@@ -114,13 +120,8 @@ class RegistryStore:
         """Return up to `limit` registries of all tenants. A row that cannot be read is left out, and logged."""
         start = Continuation.decode(continuation, _EVERYWHERE)
         found = await self._rows.scan(FIRST_PARTITION, LAST_PARTITION, REGISTRY, limit, start)
-        items = []
-        for row in found.rows:
-            try:
-                items.append(Stored(parse(Registry, row), row.version))
-            except UnreadableRowError:
-                _log.exception("The walk leaves a registry out.")
-        return Page(items, following(found, _EVERYWHERE))
+        items = readable(lambda row: Stored(parse(Registry, row), row.version), found.rows)
+        return Page([*items], following(found, _EVERYWHERE))
 
     async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
         """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end."""
@@ -128,9 +129,9 @@ class RegistryStore:
         return following(found, _EVERY_ROW)
 
     async def read_progress(self) -> Progress:
-        """Return how far the resync has come."""
+        """Return how far the resync has come; it begins anew where nobody can tell."""
         row = await self._rows.get(_RESYNC, _PROGRESS)
-        return Progress() if row is None else parse(Progress, row)
+        return next(readable(partial(parse, Progress), [row] if row is not None else ()), Progress())
 
     async def keep_progress(self, progress: Progress) -> None:
         """Note how far the resync has come."""

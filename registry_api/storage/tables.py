@@ -176,9 +176,16 @@ def _properties(text: str) -> dict[str, str]:
 
 
 def _row(entity: Mapping[str, Any], version: str) -> Row:
-    if _UTF_8 in entity:
-        chunks = (b64decode(entity[column]) for column in takewhile(entity.__contains__, _columns(_UTF_8)))
-        text = b"".join(chunks).decode("utf-8", "surrogatepass")
-    else:
-        text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns(_TEXT)))
+    """Return a row; what somebody else has put into its columns is no text, which whoever reads it will notice."""
+    try:
+        text = _text_in(entity)
+    except (TypeError, ValueError):
+        text = ""
     return Row(entity["PartitionKey"], entity["RowKey"], text, version)
+
+
+def _text_in(entity: Mapping[str, Any]) -> str:
+    if _UTF_8 not in entity:
+        return "".join(entity[column] for column in takewhile(entity.__contains__, _columns(_TEXT)))
+    chunks = (b64decode(entity[column]) for column in takewhile(entity.__contains__, _columns(_UTF_8)))
+    return b"".join(chunks).decode("utf-8", "surrogatepass")

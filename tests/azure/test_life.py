@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.plan import Action, Verb
 from registry_api.domain.registry import DRIFTED, ProvisioningState
-from registry_api.domain.resources import Kind
+from registry_api.domain.resources import FailureKind, Kind
 from registry_api.provisioning.azure import COOL_DOWN
+from registry_api.service.ports import BackendError
 from tests.azure.world import AzureWorld
 
 _SLASHES_OF_A_GROUP = 4
@@ -123,18 +125,18 @@ async def test_drift_is_seen_and_repaired(world: AzureWorld, kind: Kind, change:
 
 
 async def test_what_azure_could_not_carry_out_is_told(world: AzureWorld) -> None:
-    """It took the request and failed later: that is asked for again, and is what the operation met."""
+    """It took the request and failed later: that is asked for again, and told until it is there."""
     await converged(world, "eastus")
     wanted = await world.description(Kind.CONTAINER_REGISTRY)
-    world.change_thing(wanted.id, state="Failed")
-    world.advance(CHECK_INTERVAL.total_seconds())
-    await world.tick()
-    await world.settle()
-
     registry = await world.read()
-    assert registry.state is ProvisioningState.SUCCEEDED
-    assert registry.operation.trouble is not None
-    assert registry.operation.trouble.message == f"{wanted.about} failed on Azure; it is asked for again."
+    home = next(resource for resource in registry.resources if resource.kind is Kind.CONTAINER_REGISTRY)
+    world.change_thing(wanted.id, state="Failed")
+
+    with pytest.raises(BackendError) as caught:
+        await world.worker.start(registry, Action(Verb.REPAIR, home))
+    assert caught.value.failure.message == f"{wanted.about} failed on Azure; it is asked for again."
+    assert caught.value.failure.kind is FailureKind.TRANSIENT
+    assert wanted.presence(world.things()[wanted.id]) == "Ready"
 
 
 async def test_a_container_that_was_removed_is_made_again(world: AzureWorld) -> None:

@@ -15,7 +15,7 @@ from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.records import Claim, Commit, Conflict, Progress, Replay, Revision
 from registry_api.service.views import view_of
 from registry_api.storage.records import Quarantined, UnreadableRowError
-from registry_api.storage.rows import Rows, Upsert
+from registry_api.storage.rows import ANY_VERSION, Delete, Rows, Upsert
 from registry_api.storage.store import RegistryStore
 from tests.contract.records import (
     ELSEWHERE,
@@ -286,9 +286,44 @@ async def test_a_row_of_another_make_is_told_apart_from_a_wrong_request(store: R
     await rows.transact("t1:demo", [Upsert("registry", message().model_dump_json())])
     with pytest.raises(UnreadableRowError, match="t1:demo"):
         await store.read(RegistryKey.of("t1", "demo"))
-    with pytest.raises(UnreadableRowError, match="t1:demo"):
-        await store.list("t1", 10, None)
     assert not issubclass(UnreadableRowError, ValueError)
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(store: RegistryStore, rows: Rows) -> None:
+    """Lists leave out what somebody else has written; where it is a view, callers see what the record says."""
+    first, second = new("First"), new("Second")
+    for registry in (first, second):
+        await store.commit(acceptance_of(registry))
+    for garbage in ("garbage", "x\ny\n{}"):
+        await rows.transact("t1:first", [Upsert("view", garbage), Upsert("event:x", garbage)])
+        await rows.transact("t1:third", [Upsert("registry", garbage)])
+
+        assert [view.place[1] for view in (await store.list_views("t1", 10, None)).items] == ["Second"]
+        assert [one.spec.name for one in (await store.list("t1", 10, None)).items] == ["First", "Second"]
+        assert (await store.list_events(first.key, 10, None)).items == []
+        assert await store.read_view(first.key) == view_of(first)
+        with pytest.raises(UnreadableRowError):
+            await store.read(RegistryKey.of("t1", "third"))
+
+
+async def test_a_registry_without_its_view_is_there(store: RegistryStore, rows: Rows) -> None:
+    """What callers see of it is made of its record, as of one that an earlier build has written."""
+    registry = new()
+    await store.commit(acceptance_of(registry))
+    await rows.transact("t1:demo", [Delete("view", ANY_VERSION)])
+
+    assert await store.read_view(registry.key) == view_of(registry)
+    assert await store.read_view(RegistryKey.of("t1", "never")) is None
+
+
+async def test_the_resync_begins_anew_where_nobody_can_tell_how_far_it_has_come(
+    store: RegistryStore, rows: Rows
+) -> None:
+    """A note that cannot be read must not stop the safety net of all registries."""
+    await store.keep_progress(Progress(net="somewhere"))
+    await rows.transact("=resync", [Upsert("progress", "garbage")])
+
+    assert await store.read_progress() == Progress()
 
 
 async def test_what_a_request_led_to_is_kept_once(store: RegistryStore) -> None:

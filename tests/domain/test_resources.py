@@ -99,7 +99,7 @@ def test_only_what_is_taken_gets_another_name() -> None:
 @pytest.mark.parametrize(
     ("states", "expected"),
     [
-        ([], IS_READY),
+        ([], REMOVING),
         ([IS_READY, IS_READY], IS_READY),
         ([PENDING], PENDING),
         ([PENDING, IS_READY], PROVISIONING),
@@ -110,7 +110,10 @@ def test_only_what_is_taken_gets_another_name() -> None:
     ],
 )
 def test_a_region_is_as_its_neediest_resource(states: Sequence[ResourceState], expected: ResourceState) -> None:
-    """The state that asks for most attention is the region's; some ready and some not is on its way."""
+    """The state that asks for most attention is the region's; some ready and some not is on its way.
+
+    Where everything is removed, the registry is on its way out: that nothing is there is not ready.
+    """
     assert (
         resources.state_of(Resource(kind=Kind.REPLICA, region="eastus", name="n", state=s) for s in states) is expected
     )

@@ -135,6 +135,11 @@ async def test_a_silent_region_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         ("429 Too Many", "RegionUnavailable", "Region 'eastus' answers that it cannot serve now (HTTP 429)."),
         ("404 Not Found", "ProvisioningFailed", "Region 'eastus' answered HTTP 404 for the container"),
         (
+            "412 No\r\nx-ms-error-code: LeaseIdMissing",
+            "ProvisioningFailed",
+            "Region 'eastus' answered HTTP 412 LeaseIdMissing for the container",
+        ),
+        (
             "409 Conflict\r\nx-ms-error-code: ContainerBeingDeleted",
             "ProvisioningFailed",
             "in region 'eastus' is still being deleted.",

@@ -111,6 +111,29 @@ async def test_a_lost_index_is_not_replaced_by_an_empty_one(cloud: Cloud) -> Non
     assert "index.json" not in await contents(container)
 
 
+async def test_a_lost_marker_is_put_back(cloud: Cloud) -> None:
+    """Without it the container is no image layout, whatever its index says."""
+    registry = new_registry("eastus")
+    resource = resource_of(registry, Kind.CONTAINER_REGISTRY)
+    await cloud.start(registry, Verb.CREATE, resource)
+    await (await cloud.container(resource)).delete_blob("oci-layout")
+    assert (await cloud.backend.observe(registry, resource)).presence is Presence.DIFFERENT
+    await cloud.start(registry, Verb.REPAIR, resource)
+    assert (await cloud.backend.observe(registry, resource)).presence is Presence.READY
+
+
+async def test_what_is_to_go_need_not_be_readable(cloud: Cloud) -> None:
+    """A registry whose index nobody can read is removed like any other."""
+    registry = new_registry("eastus")
+    resource = resource_of(registry, Kind.CONTAINER_REGISTRY)
+    await cloud.start(registry, Verb.CREATE, resource)
+    await (await cloud.container(resource)).upload_blob("index.json", b"{", overwrite=True)
+    leaving = registry.model_copy(update={"deleting": True})
+    assert (await cloud.backend.observe(leaving, resource)).presence is Presence.READY
+    await cloud.start(leaving, Verb.DELETE, resource)
+    assert (await cloud.backend.observe(leaving, resource)).presence is Presence.ABSENT
+
+
 async def test_an_unreadable_index_is_told(cloud: Cloud) -> None:
     """An index that is not JSON is a final failure that says where."""
     registry = new_registry("eastus")

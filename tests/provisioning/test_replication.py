@@ -212,6 +212,22 @@ async def test_a_corrupt_blob_is_never_replicated(replicated: Replicated, conten
     await replicated.check_copy()
 
 
+async def test_a_size_that_is_too_large_is_told_at_once(replicated: Replicated) -> None:
+    """Who reads past the end of a blob is not slow: the manifest is wrong, and waiting does not help."""
+    layer = {"mediaType": "application/octet-stream", "digest": oci.digest_of(LAYERS[1]), "size": 10**15}
+    manifest = json.dumps({"schemaVersion": 2, "layers": [layer]}).encode()
+    await replicated.home.upload_blob(oci.blob_name(oci.digest_of(manifest)), manifest)
+    described = {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": oci.digest_of(manifest),
+        "size": len(manifest),
+    }
+    await replicated.home.upload_blob("index.json", json.dumps({"manifests": [described]}).encode(), overwrite=True)
+    with pytest.raises(BackendError, match=f"has {len(LAYERS[1])} bytes, not {10**15}") as caught:
+        await replicated.copy()
+    assert caught.value.failure.final
+
+
 async def test_a_missing_blob_at_home_is_final(replicated: Replicated) -> None:
     """An index that names what is not there is for a person to mend."""
     await replicated.home.delete_blob(oci.blob_name(oci.digest_of(LAYERS[1])))

@@ -158,9 +158,15 @@ def _properties(text: str) -> dict[str, str | bytes]:
 
 
 def _row(entity: TableEntity) -> Row:
-    if "utf8" in entity:
-        chunks = (entity[column] for column in takewhile(entity.__contains__, _columns("utf8")))
-        text = b"".join(chunks).decode("utf-8", "surrogatepass")
-    else:
-        text = "".join(entity[column] for column in takewhile(entity.__contains__, _columns("data")))
+    try:
+        text = _text_in(entity)
+    except (TypeError, ValueError):
+        text = ""
     return Row(entity["PartitionKey"], entity["RowKey"], text, str(entity.metadata["etag"]))
+
+
+def _text_in(entity: TableEntity) -> str:
+    if "utf8" not in entity:
+        return "".join(entity[column] for column in takewhile(entity.__contains__, _columns("data")))
+    chunks = (entity[column] for column in takewhile(entity.__contains__, _columns("utf8")))
+    return b"".join(chunks).decode("utf-8", "surrogatepass")
