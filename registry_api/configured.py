@@ -1,4 +1,7 @@
-"""What settings say in JSON: keys for pipelines, roles and subscribers. What is wrong is told without the text."""
+"""What settings say in lists and in JSON: regions, keys for pipelines, roles, subscribers, webhooks.
+
+What is wrong is told without the text.
+"""
 
 import base64
 from collections import Counter
@@ -10,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -17,12 +21,31 @@ from pydantic import (
     field_validator,
 )
 
+from registry_api.domain import regions
 from registry_api.domain.addresses import is_numeric, is_public
 from registry_api.domain.assignments import Assigned, Guid, RoleBook
 from registry_api.domain.notifications import NotificationType
 from registry_api.domain.record import Record
 from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
+
+
+def region_names(given: object) -> object:
+    """Read names of regions, separated by commas, in any spelling."""
+    if not isinstance(given, str):
+        return given
+    spellings = [spelling.strip() for spelling in given.split(",") if spelling.strip()]
+    if unknown := [spelling for spelling in spellings if regions.find(spelling) is None]:
+        raise ValueError(f"names what is no region: {', '.join(unknown)}")
+    return frozenset(regions.normalise(spelling) for spelling in spellings)
+
+
+RegionNames = Annotated[frozenset[str], BeforeValidator(region_names)]
+
+
+def words(given: object) -> object:
+    """Read words that are separated by commas."""
+    return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
 
 
 class PipelineKey(Record):

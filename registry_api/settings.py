@@ -14,7 +14,6 @@ from pydantic import (
 )
 
 from registry_api import configured, startup
-from registry_api.domain import regions
 from registry_api.domain.assignments import Assignment, Guid, RoleBook
 from registry_api.domain.record import Record
 from registry_api.domain.resources import Placement
@@ -33,24 +32,6 @@ _DEVELOPMENT_CONNECTION = (
     "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
     "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
 )
-
-
-def _region_names(given: object) -> object:
-    """Read names of regions, separated by commas, in any spelling."""
-    if not isinstance(given, str):
-        return given
-    spellings = [spelling.strip() for spelling in given.split(",") if spelling.strip()]
-    if unknown := [spelling for spelling in spellings if regions.find(spelling) is None]:
-        raise ValueError(f"names what is no region: {', '.join(unknown)}")
-    return frozenset(regions.normalise(spelling) for spelling in spellings)
-
-
-RegionNames = Annotated[frozenset[str], BeforeValidator(_region_names)]
-
-
-def _words(given: object) -> object:
-    """Read words that are separated by commas."""
-    return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
 
 
 class Settings(Record):
@@ -154,14 +135,14 @@ class Settings(Record):
         ),
     ] = DEVELOPMENT_KEY
     local_regions_down: Annotated[
-        RegionNames,
+        configured.RegionNames,
         Field(
             alias="REGISTRY_LOCAL_REGIONS_DOWN",
             description="Local backend: regions that are to fail, separated by commas.",
         ),
     ] = frozenset()
     allowed_regions: Annotated[
-        RegionNames,
+        configured.RegionNames,
         Field(
             alias="REGISTRY_ALLOWED_REGIONS",
             description="Regions that registries may be in, separated by commas; empty allows all of the catalogue.",
@@ -186,7 +167,7 @@ class Settings(Record):
     ] = "https://login.microsoftonline.com"
     audiences: Annotated[
         tuple[str, ...],
-        BeforeValidator(_words),
+        BeforeValidator(configured.words),
         Field(
             alias="REGISTRY_AUDIENCES",
             description="What access tokens may be for, separated by commas: the app's client id, its id URI; empty "
@@ -195,7 +176,7 @@ class Settings(Record):
     ] = ()
     tenants: Annotated[
         tuple[Guid, ...],
-        BeforeValidator(_words),
+        BeforeValidator(configured.words),
         Field(alias="REGISTRY_TENANTS", description="Ids of the tenants that are let in, separated by commas."),
     ] = ()
     keys: Annotated[

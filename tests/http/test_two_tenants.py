@@ -13,7 +13,8 @@ from registry_api.http.routes import ROUTES
 from registry_api.service.records import Claim, Page
 from registry_api.service.views import View
 from registry_api.storage.store import RegistryStore
-from tests.http.two_tenants import THEIRS, attack
+from tests.http.exchange import THEIRS
+from tests.http.two_tenants import attack
 
 REQUESTS = int(os.environ.get("TWO_TENANT_REQUESTS", "3000"))
 AT_ONCE = 300  # after which both begin anew: twins get slow when they are full
