@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from operator import attrgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from registry_api.domain.filters import Filter
@@ -66,7 +67,7 @@ async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, p
         Refusal: If the caller names a scope where it may read nothing.
         ValueError: If the continuation is not one that an earlier page gave.
     """
-    pages = _Pages(partial(ports.store.list, inquiry.caller.tenant), lambda _: True)
+    pages = _Pages(partial(ports.store.list, inquiry.caller.tenant))
     return await pages.read(limit, continuation, inquiry, ports.roles)
 
 
@@ -83,12 +84,10 @@ async def list_views(
     """
 
     def matches(view: View) -> bool:
-        if wanted.is_of_scopes:
-            return True
         told = view.content
         return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
 
-    pages = _Pages(partial(ports.store.list_views, inquiry.caller.tenant), matches)
+    pages = _Pages(partial(ports.store.list_views, inquiry.caller.tenant), None if wanted.is_of_scopes else matches)
     return await pages.read(limit, continuation, inquiry, ports.roles)
 
 
@@ -96,15 +95,15 @@ class _Pages(NamedTuple, Generic[T]):
     """Pages of what storage has of a tenant's registries, and what is wanted of it."""
 
     stored: Callable[[int, str | None], Awaitable[Page[T]]]
-    matches: Callable[[T], bool]
+    matches: Callable[[T], bool] | None = None  # without it, all are wanted
 
     async def read(self, limit: int, continuation: str | None, inquiry: Inquiry, roles: Roles) -> Page[T]:
         await authorize_listing(inquiry, roles)
         found: list[T] = []
         for _ in range(_STORED_PAGES):
             page = await self.stored(limit - len(found), continuation)
-            matching = filter(self.matches, page.items)
-            shown = await readable(matching, lambda item: item.id, inquiry, roles)
+            matching = filter(self.matches, page.items) if self.matches else page.items
+            shown = await readable(matching, attrgetter("id"), inquiry, roles)
             found += shown
             continuation = page.continuation
             if continuation is None or len(found) == limit or len(shown) == len(page.items):
