@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from pydantic import ConfigDict
 
 from registry_api.domain.record import Record
+from registry_api.domain.suggestions import similar
 
 _FILE = Path(__file__).with_name("regions.json")
 
@@ -59,4 +59,4 @@ def find(spelling: str) -> Region | None:
 
 def suggest(spelling: str) -> list[str]:
     """Return up to three names of regions that look like this spelling, best first."""
-    return get_close_matches(normalise(spelling), catalogue(), n=3)
+    return similar(normalise(spelling), catalogue(), most=3)

@@ -7,7 +7,6 @@ give equal specs, whatever their spelling, order or left-out defaults.
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 
@@ -26,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from registry_api.domain import names, regions
 from registry_api.domain.problems import Code, is_unicode, quote
 from registry_api.domain.record import Record
+from registry_api.domain.suggestions import similar
 
 MAX_DESCRIPTION = 4096
 MAX_PUBLISHER = 256
@@ -89,7 +89,7 @@ def _one_of(*allowed: str) -> Callable[[object], object]:
             return value
 
         def hint() -> str:
-            near = get_close_matches(given.lower(), canonical, n=1)
+            near = similar(given.lower(), canonical)
             return f" Did you mean '{canonical[near[0]]}'?" if near else ""
 
         raise _error(Code.INVALID_VALUE, f"{quote(given)} is not allowed; must be one of {', '.join(allowed)}.", hint)

@@ -1,7 +1,6 @@
 """From what a caller sent to a spec, or to every problem of it at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from registry_api.domain.spec import (
     ReplicationLocation,
     StorageConfig,
 )
+from registry_api.domain.suggestions import similar
 
 # `$schema` is for editors, `status` and `etag` are what the service last said, and the others are the fields
 # that the official client writes but never reads (azure-ai-ml, RegistrySchema, dump_only).
@@ -284,7 +284,7 @@ def _describe(kind: str, message: str, context: Mapping[str, Any], path: Path, *
 def _unknown_field(path: Path, *, hinting: bool) -> str:
     known = _known_fields(path[:-1])
     others = () if path[:-1] else (*IGNORED, *READ_ONLY)
-    near = get_close_matches(str(path[-1]).lower(), [*known, *others], n=1) if hinting else []
+    near = similar(str(path[-1]).lower(), [*known, *others]) if hinting else []
     hint = f" Did you mean '{near[0]}'?" if near else f" Known fields are {', '.join(sorted(known))}."
     return f"'{write_path(path)}' is not a known field.{hint}"
 

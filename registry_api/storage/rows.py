@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 MOST_WRITES = 100
@@ -28,16 +27,14 @@ class Row(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(NamedTuple):
     """Writes a row that is not there yet."""
 
     key: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(NamedTuple):
     """Writes a row that is there in this version."""
 
     key: str
@@ -45,8 +42,7 @@ class Replace:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Upsert:
+class Upsert(NamedTuple):
     """Writes a row, whether or not it is there."""
 
     key: str
@@ -56,8 +52,7 @@ class Upsert:
 ANY_VERSION = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """Removes a row that is there in this version, which may be `ANY_VERSION`."""
 
     key: str

@@ -142,7 +142,7 @@ def test_looking_for_names_takes_no_longer_than_it_may(monkeypatch: pytest.Monke
         return []
 
     for module in (validation, regions, spec):
-        monkeypatch.setattr(module, "get_close_matches", look_up)
+        monkeypatch.setattr(module, "similar", look_up)
     locations = [{"location": f"nowhere{number}", "storage_config": {"odd": 1}} for number in range(60)]
     document = {f"unknown{number}": 1 for number in range(3000)} | {"replication_locations": locations}
 
