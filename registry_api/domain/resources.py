@@ -155,25 +155,20 @@ def assign(
     """
     asked_for = wanted(spec, placement)
 
-    def named(key: ResourceKey, config: StorageConfig | None = None) -> Resource:
-        name = name_of(identity, key)
+    def name(key: ResourceKey) -> str:
         if placement is not None and placement.delegated and key.kind is not Kind.RESOURCE_GROUP:
-            name = spec.name if key.kind is Kind.ML_REGISTRY else ""
-        return Resource(kind=key.kind, region=key.region, ordinal=key.ordinal, name=name, storage_config=config)
+            return spec.name if key.kind is Kind.ML_REGISTRY else ""
+        return name_of(identity, key)
 
     kept = [_afresh(resource, is_wanted=resource.key in asked_for) for resource in existing]
     have = {resource.key for resource in kept}
-    home = next(
-        (resource for resource in kept if resource.kind is Kind.CONTAINER_REGISTRY),
-        named(ResourceKey(Kind.CONTAINER_REGISTRY, spec.location)),
-    )
-    added = [
-        Resource(kind=key.kind, region=key.region, name=home.name, attempt=home.attempt)
-        if key.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA}
-        else named(key, config)
-        for key, config in asked_for.items()
-        if key not in have
-    ]
+    homes = ((resource.name, resource.attempt) for resource in kept if resource.kind is Kind.CONTAINER_REGISTRY)
+    home = next(homes, None) or (name(ResourceKey(Kind.CONTAINER_REGISTRY, spec.location)), 0)
+    added = []
+    for key, config in asked_for.items():
+        if key not in have:
+            own, attempt = home if key.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA} else (name(key), 0)
+            added.append(Resource(**key._asdict(), name=own, attempt=attempt, storage_config=config))
     return tuple(sorted([*kept, *added], key=lambda resource: (_ORDER[resource.kind], *resource.key[1:])))
 
 
