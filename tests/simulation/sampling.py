@@ -11,9 +11,9 @@ from tests.simulation.schedules import VARIANTS, Result, Schedule, pairs, run, s
 _FOLLOWERS = 4
 
 
-async def every_single(flow: str) -> AsyncIterator[Result]:
+async def every_single(flow: str, variants: Sequence[Variant] = VARIANTS) -> AsyncIterator[Result]:
     """Yield one fault at every boundary, however messages are delivered and clients behave."""
-    for variant in VARIANTS:
+    for variant in variants:
         async for result in singles(flow, variant):
             yield result
 
