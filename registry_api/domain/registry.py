@@ -105,7 +105,7 @@ class Visit(Record):
     due: datetime
     first_due: datetime | None = None  # before the resync had to remind of it
     broken_by: str | None = None  # the kind of the error that this visit, or the one before, was broken off by
-    number: int = 0  # visits so far for this request, from which the delay between them grows
+    number: int = 0  # visits so far for this request since one was lost, from which the delay between them grows
 
 
 CLOCK_SKEW = timedelta(seconds=1)  # between any two readings, by whichever machine's clock, of the same moment

@@ -27,8 +27,8 @@ _TOLD_ACTIONS = 3
 
 
 def following_visit(registry: Registry, token: str, now: datetime) -> Visit:
-    """Return the visit after the one that is due."""
-    number = registry.visit.number
+    """Return the visit after the one that is due; soon, if one was lost, whose lease has held others up."""
+    number = 0 if registry.lease.expires is not None else registry.visit.number
     delay = _VISIT_DELAYS[min(number, len(_VISIT_DELAYS) - 1)]
     if number >= _EXACT_DELAYS:
         delay *= 1 + _SPREAD * crc32(token.encode()) / 2**32

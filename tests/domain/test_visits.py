@@ -49,6 +49,14 @@ def test_the_next_visit_is_due_in_time(number: int, seconds: int) -> None:
     assert following.due == NOW + timedelta(seconds=seconds) * spread
 
 
+def test_after_a_lost_visit_the_next_ones_come_soon() -> None:
+    """Who takes over when a lease has ended by itself has waited for long enough, and counts anew."""
+    lost = begun(numbered(5))
+    following = visits.following_visit(lost, "token", NOW + LEASE)
+
+    assert (following.number, following.due) == (1, NOW + LEASE + 2 * SECOND)
+
+
 def test_a_visit_is_forgotten_after_a_while() -> None:
     """A message that is late is waited for; then only who is on the way, and unattended, is forgotten."""
     registry = created("eastus")
