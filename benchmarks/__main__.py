@@ -30,7 +30,7 @@ def main() -> None:
             *validation.measure(9 if quick else 25),
             *memory.measure(connection_string, *((300, 1000) if quick else (1000, 100_000))),
         ]
-    with running_storage() as storage:
+    with running_storage(keeps_data=False) as storage:
         lines += pages.measure(
             storage.connection_string(), *(((500, 2000), 3) if quick else ((1000, 10_000, 100_000), 9))
         )

@@ -24,9 +24,13 @@ def memory_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_storage() -> Iterator[Azurite]:
-    """Yield an Azurite with nothing in it."""
-    with memory_folder() as folder, azurite.start(folder) as storage:
+def running_storage(*, keeps_data: bool = True) -> Iterator[Azurite]:
+    """Yield an Azurite with nothing in it.
+
+    Args:
+        keeps_data: Whether it writes its data to a folder in memory, as is best unless a table is large.
+    """
+    with memory_folder() as folder, azurite.start(folder, keeps_data=keeps_data) as storage:
         yield storage
 
 

@@ -97,6 +97,8 @@ def start(
     folder: Path,
     ports: Ports = Ports(),  # noqa: B008 - a NamedTuple is immutable
     certificate: Certificate | None = None,
+    *,
+    keeps_data: bool = True,
 ) -> Azurite:
     """Start Azurite and return when it answers.
 
@@ -104,6 +106,8 @@ def start(
         folder: Where it keeps its data, and its log in `azurite.log`. Made when it is not there.
         ports: Where it is to listen; by default on any free ports.
         certificate: What makes it speak https.
+        keeps_data: Whether it writes its data to the folder. If not, it must have few messages at a time: with some
+            thousand of them it freezes. If it does, it ends when a table is too large to be written as one text.
 
     Raises:
         AzuriteError: If it is not installed, ends at once, or does not answer in time.
@@ -117,7 +121,7 @@ def start(
     log = folder / "azurite.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [node, "--import", _END_WITH_STDIN, _PROGRAM, *_options(folder, ports, certificate)],
+            [node, "--import", _END_WITH_STDIN, _PROGRAM, *_options(folder, ports, certificate, keeps_data=keeps_data)],
             env=os.environ | {"AZURITE_ACCOUNTS": ";".join(f"{account}:{DEVELOPMENT_KEY}" for account in _accounts())},
             stdin=subprocess.PIPE,
             stdout=output,
@@ -135,10 +139,9 @@ def _accounts() -> list[str]:
     return [ACCOUNT, *(account_of(region) for region in catalogue())]
 
 
-def _options(folder: Path, ports: Ports, certificate: Certificate | None) -> list[str]:
-    # Never --inMemoryPersistence: with some thousand queue messages it freezes the whole emulator.
+def _options(folder: Path, ports: Ports, certificate: Certificate | None, *, keeps_data: bool) -> list[str]:
     options = ["--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--disableProductStyleUrl"]
-    options += ["--location", str(folder)]
+    options += ["--location", str(folder)] if keeps_data else ["--inMemoryPersistence"]
     if certificate is not None:
         options += ["--oauth", "basic", "--cert", str(certificate.file), "--key", str(certificate.key)]
     for service, port in ports._asdict().items():
