@@ -4,10 +4,11 @@ Every function is pure: it takes a registry as it is stored and returns it as it
 operation travels inside the registry, so that one read tells everything.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from registry_api.domain.operation import DEADLINE, Operation, OperationKind, OperationStatus
+from registry_api.domain.operation import DEADLINE, Operation, OperationKind, OperationStatus, Step
 from registry_api.domain.problems import Code
 from registry_api.domain.registry import (
     DRIFTED,
@@ -18,11 +19,12 @@ from registry_api.domain.registry import (
     Registry,
     SystemData,
     Visit,
+    by_region,
 )
 from registry_api.domain.resources import Failure, FailureKind, Placement, Resource, assign, dismiss, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
-from registry_api.domain.status import last_good, with_condition, with_ready, with_steps
+from registry_api.domain.status import last_good, steps_of, with_condition, with_ready, with_steps
 
 _UNKNOWN_CAUSE = "No cause could be noted: workers were killed, or did not reach storage; the log has more."
 
@@ -38,7 +40,9 @@ class Acceptance(NamedTuple):
     placement: Placement | None = None  # of a registry that the request creates
     is_name_taken: bool = False  # by a registry that is not there for the caller
 
-    def operation(self, kind: OperationKind, registry: str, scope: Scope, generation: int) -> Operation:
+    def operation(
+        self, kind: OperationKind, registry: str, scope: Scope, generation: int, steps: Iterable[Step] = ()
+    ) -> Operation:
         """Return the operation that the request starts."""
         return Operation(
             id=self.operation_id,
@@ -49,14 +53,18 @@ class Acceptance(NamedTuple):
             start_time=self.now,
             requested_by=self.caller.name,
             traceparent=self.traceparent,
+            steps=tuple(steps),
         )
 
 
 def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry:
     """Return a new registry."""
     caller, now = acceptance.caller, acceptance.now
-    operation = acceptance.operation(OperationKind.CREATE, spec.name, scope, generation=1)
-    registry = Registry(
+    identity = identity_of(caller.tenant, acceptance.operation_id)
+    resources = assign(spec, (), identity, acceptance.placement)
+    steps = steps_of(by_region(spec, resources))
+    operation = acceptance.operation(OperationKind.CREATE, spec.name, scope, generation=1, steps=steps)
+    return Registry(
         tenant=caller.tenant,
         scope=scope,
         placement=acceptance.placement,
@@ -66,7 +74,7 @@ def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry
         generation=1,
         state=ProvisioningState.ACCEPTED,
         operation=operation,
-        resources=assign(spec, (), identity_of(caller.tenant, operation.id), acceptance.placement),
+        resources=resources,
         system_data=SystemData(
             created_by=caller.name,
             created_by_type=caller.kind,
@@ -77,7 +85,6 @@ def create(spec: RegistrySpec, scope: Scope, acceptance: Acceptance) -> Registry
         ),
         visit=acceptance.visit,
     )
-    return with_steps(registry)
 
 
 def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Registry:

@@ -1,7 +1,7 @@
 """A registry: what is wanted of it, what is true of it, and how it gets from one to the other."""
 
 import hashlib
-from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -124,6 +124,14 @@ class Lease(Record):
         return self.expires is not None and now < self.expires <= now + _LONGEST_LEASE
 
 
+def by_region(spec: RegistrySpec, resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Return resources by region: those of the spec in its order, then others."""
+    found: dict[str, list[Resource]] = {name: [] for name in spec.region_names}
+    for resource in resources:
+        found.setdefault(resource.region, []).append(resource)
+    return found
+
+
 class Registry(Record):
     """Everything that is stored about one registry. Who writes which field: docs/architecture.md."""
 
@@ -198,14 +206,9 @@ class Registry(Record):
         return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
     @property
-    def regions(self) -> dict[str, tuple[Resource, ...]]:
+    def regions(self) -> Mapping[str, Sequence[Resource]]:
         """Return the resources by region: those of the spec in its order, then those on their way out."""
-        by_region = defaultdict[str, list[Resource]](list)
-        for name in self.spec.region_names:
-            by_region[name] = []
-        for resource in self.resources:
-            by_region[resource.region].append(resource)
-        return {region: tuple(resources) for region, resources in by_region.items()}
+        return by_region(self.spec, self.resources)
 
     def region_states(self) -> dict[str, ResourceState]:
         """Return the state of each region."""

@@ -1,27 +1,29 @@
 """How a registry's state is told: its operation's steps and its conditions."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from registry_api.domain.operation import OperationStatus, Step
 from registry_api.domain.registry import READY, Condition, Registry
-from registry_api.domain.resources import ResourceState, state_of
+from registry_api.domain.resources import Resource, ResourceState, state_of
+
+
+def steps_of(regions: Mapping[str, Sequence[Resource]]) -> Iterator[Step]:
+    """Yield how far each region is; None where nothing is left of it."""
+    for region, resources in regions.items():
+        failure = next((resource.failure for resource in resources if resource.failure), None)
+        yield Step(
+            location=region,
+            state=state_of(resources) if resources else None,
+            message=failure.message if failure else None,
+        )
 
 
 def with_steps(registry: Registry) -> Registry:
     """Return the registry with its operation's steps and percentage as its resources say."""
-    steps = []
     regions = registry.regions
     known = {step.location for step in registry.operation.steps} - regions.keys()
-    for region, resources in regions.items():
-        failure = next((resource.failure for resource in resources if resource.failure), None)
-        steps.append(
-            Step(
-                location=region,
-                state=state_of(resources) if resources else None,
-                message=failure.message if failure else None,
-            )
-        )
-    steps += [Step(location=region, state=None, message=None) for region in sorted(known)]
+    steps = [*steps_of(regions), *(Step(location=region, state=None) for region in sorted(known))]
     done = sum(resource.state is ResourceState.READY for resource in registry.resources if not registry.deleting)
     gone_regions = sum(step.state is None for step in steps)
     total = len(registry.resources) + gone_regions
