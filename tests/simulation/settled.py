@@ -157,9 +157,9 @@ def _of_cause(world: World, operation: Operation, registry: Registry) -> Iterato
 
 
 def _met_a_problem(world: World, operation: Operation, registry: Registry) -> bool:
-    """Tell whether anything was ever written down that an operation met."""
+    """Tell whether anything was written down that an operation met before it ended."""
     states = [entry.after for entry in world.journal.entries(registry.key) if entry.after is not None]
-    on_the_way = [state for state in states if state.operation.id == operation.id]
+    on_the_way = [state for state in states if state.operation.id == operation.id and not state.operation.is_terminal]
     return any(resource.failure for state in on_the_way for resource in state.resources)
 
 

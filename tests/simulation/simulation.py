@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from registry_api.domain.registry import Caller, ProvisioningState
+from registry_api.domain.registry import CLOCK_SKEW, Caller, ProvisioningState
 from registry_api.service import delivering, registries, resync
 from registry_api.service.accepting import Intent
 from registry_api.service.records import StorageUnavailable
@@ -186,15 +186,24 @@ class _Simulation:
             if loop.time() - began > PATIENCE.total_seconds():
                 self._world.violations.append(f"messages are still coming {PATIENCE} after the last fault")
                 break
-            if self._weather.has_net and self._world.waiting():
-                self._expect_recovery(loop.time() - began)
+            if self._weather.has_net and (late := self._under_way_since_faults()):
+                self._expect_recovery(loop.time() - began, late)
             await asyncio.sleep(_NAP)
         return loop.time() - began
 
-    def _expect_recovery(self, seconds: float) -> None:
+    def _under_way_since_faults(self) -> list[str]:
+        """Return the registries that have been under way since something failed; a repair may begin at any time."""
+        peace = self._world.peace_at
+        return [
+            registry.spec.name
+            for registry in self._world.waiting()
+            if peace is None or registry.operation.start_time <= peace + CLOCK_SKEW
+        ]
+
+    def _expect_recovery(self, seconds: float, late: Sequence[str]) -> None:
         self._recovery = max(self._recovery, seconds)
         if seconds > RECOVERY_WITH_NET + CHANGES * self._weather.cloud_seconds:
-            self._world.violations += [f"'{registry.spec.name}' takes too long" for registry in self._world.waiting()]
+            self._world.violations += [f"'{name}' takes too long" for name in late]
 
     @property
     def _is_under_way(self) -> bool:
