@@ -1,7 +1,10 @@
 """The verbs of the Resource Manager contract, on the whole control plane in memory."""
 
+from dataclasses import replace
+
 import pytest
 
+from registry_api.domain.conditions import Conditions
 from registry_api.domain.operation import OperationKind
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import ProvisioningState
@@ -57,3 +60,29 @@ async def test_a_name_that_cannot_be_is_told() -> None:
     with pytest.raises(Refusal) as caught:
         await amending.amend({"location": "eastsu"}, "no name", INTENT, ports=World().ports)
     assert [problem.code for problem in caught.value.problems] == ["InvalidRegistryName", "UnknownLocation"]
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "there"])
+async def test_an_amendment_keeps_to_the_allowed_regions(*, is_there: bool) -> None:
+    """A new registry, and a new region of one that is there, may only be in regions that are allowed."""
+    world, allowed = World(), frozenset({"eastus"})
+    if is_there:
+        await amending.amend({"location": "eastus"}, "Demo1", INTENT, ports=world.ports)
+    both = {"location": "eastus", "replication_locations": [{"location": "eastus"}, {"location": "westus"}]}
+
+    with pytest.raises(Refusal, match="LocationNotSupported: 'westus' may not be used here"):
+        await amending.amend(both, "Demo1", INTENT, allowed=allowed, ports=world.ports)
+
+
+async def test_an_amendment_keeps_to_its_conditions() -> None:
+    """If-Match is compared with what is there, and with nothing where nothing is."""
+    world = World()
+    etag = (await amending.amend({"location": "eastus"}, "Demo1", INTENT, ports=world.ports)).registry.etag
+    described = {"location": "eastus", "description": "x"}
+
+    for name, expected in (("Demo1", '"another"'), ("Demo2", etag)):
+        unmet = replace(INTENT, conditions=Conditions.parse(expected, None))
+        with pytest.raises(Refusal, match="PreconditionFailed"):
+            await amending.amend(described, name, unmet, ports=world.ports)
+    matching = replace(INTENT, conditions=Conditions.parse(etag, None))
+    assert (await amending.amend(described, "Demo1", matching, ports=world.ports)).changed

@@ -18,7 +18,7 @@ from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
-from registry_api.service import registries
+from registry_api.service import deliveries, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.deliveries import KEEP_DELIVERIES, Delivery
 from tests.service.sending import (
@@ -315,3 +315,13 @@ async def _accepted_ever(world: World, name: str) -> int:
         found += sum(event.type in ACCEPTED and event.actor == "ci" for event in page.items)
         if (continuation := page.continuation) is None:
             return found
+
+
+async def test_a_delivery_keeps_to_the_allowed_regions() -> None:
+    """A source may ask for no region that the service is not allowed to use."""
+    world = World()
+    given = delivery(one("Demo1", "eastus", "westus"))
+    (result,) = await deliveries.deliver(given, intent(), allowed=frozenset({"eastus"}), ports=world.ports)
+
+    assert [problem.code for problem in result.problems] == [Code.LOCATION_NOT_SUPPORTED]
+    assert await world.store.read(RegistryKey("tenant", "demo1")) is None
