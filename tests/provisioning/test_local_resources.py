@@ -86,12 +86,13 @@ async def test_a_container_registry_is_an_empty_image_layout(cloud: Cloud) -> No
     assert f"http://{seen.details['login_server']}" == seen.details["id"]
 
 
-async def test_a_registry_that_died_half_made_is_completed(cloud: Cloud) -> None:
-    """A container without an index is different, and repairing it makes a complete layout."""
+@pytest.mark.parametrize("missing", ["index.json", "oci-layout"])
+async def test_what_a_layout_misses_is_put_there(cloud: Cloud, missing: str) -> None:
+    """A container without an index, or without the marker, is different, and repairing it makes a complete layout."""
     registry = new_registry("eastus")
     resource = resource_of(registry, Kind.CONTAINER_REGISTRY)
     await cloud.start(registry, Verb.CREATE, resource)
-    await (await cloud.container(resource)).delete_blob("index.json")
+    await (await cloud.container(resource)).delete_blob(missing)
     assert (await cloud.backend.observe(registry, resource)).presence is Presence.DIFFERENT
     await cloud.start(registry, Verb.REPAIR, resource)
     assert (await cloud.backend.observe(registry, resource)).presence is Presence.READY
@@ -109,17 +110,6 @@ async def test_a_lost_index_is_not_replaced_by_an_empty_one(cloud: Cloud) -> Non
         await cloud.start(registry, Verb.REPAIR, resource)
     assert caught.value.failure.final
     assert "index.json" not in await contents(container)
-
-
-async def test_a_lost_marker_is_put_back(cloud: Cloud) -> None:
-    """Without it the container is no image layout, whatever its index says."""
-    registry = new_registry("eastus")
-    resource = resource_of(registry, Kind.CONTAINER_REGISTRY)
-    await cloud.start(registry, Verb.CREATE, resource)
-    await (await cloud.container(resource)).delete_blob("oci-layout")
-    assert (await cloud.backend.observe(registry, resource)).presence is Presence.DIFFERENT
-    await cloud.start(registry, Verb.REPAIR, resource)
-    assert (await cloud.backend.observe(registry, resource)).presence is Presence.READY
 
 
 async def test_what_is_to_go_need_not_be_readable(cloud: Cloud) -> None:
