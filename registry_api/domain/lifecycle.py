@@ -174,7 +174,7 @@ def succeed(registry: Registry, now: datetime) -> Registry:
     registry = registry.model_copy(update={"operation": operation})
     drifted = registry.condition(DRIFTED)
     if drifted is not None:
-        reason = "Repaired" if drifted.status == TRUE else drifted.reason if drifted.status == FALSE else "AsWanted"
+        reason = {TRUE: "Repaired", FALSE: drifted.reason}.get(drifted.status, "AsWanted")
         registry = with_condition(
             registry, DRIFTED, FALSE, reason=reason, message="Everything is as its owner wants it.", now=now
         )

@@ -19,7 +19,7 @@ from registry_api.service.views import view_of
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import ANY_VERSION, Delete, Upsert, Write
-from tests.service.world import ASKING, INVISIBLE, World
+from tests.service.world import ASKING, INVISIBLE, World, without_messages
 
 DEMO = RegistryKey("tenant", "demo1")
 
@@ -198,11 +198,7 @@ async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Mo
     """However many registries there are, a tick looks at so many, and every one has its turn."""
     monkeypatch.setattr(resync, "ROWS_PER_PAGE", 2)
     monkeypatch.setattr(resync, "NET_PAGES", 2)
-    world = World()
-    for number in range(10):
-        await world.put("eastus", name=f"Demo{number}")
-    world.queue = MemoryQueue(world.clock)
-    world.clock.advance(60)
+    world = await without_messages(10)
     sent = []
     for _ in range(3):
         await world.tick()
@@ -214,11 +210,7 @@ async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Mo
 async def test_a_tick_ends_in_time_whatever_page_it_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every registry takes six seconds, two have had their turn when the ten seconds are over."""
     monkeypatch.setattr(resync, "ROWS_PER_PAGE", 1)
-    world = World()
-    for number in range(5):
-        await world.put("eastus", name=f"Demo{number}")
-    world.queue = MemoryQueue(world.clock)
-    world.clock.advance(60)
+    world = await without_messages(5)
     send = world.queue.send
 
     async def slowly(*arguments: object) -> None:
@@ -232,11 +224,7 @@ async def test_a_tick_ends_in_time_whatever_page_it_is_at(monkeypatch: pytest.Mo
 
 async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong with one registry, the walk goes on, and what failed has its turn in the next one."""
-    world = World()
-    for number in range(3):
-        await world.put("eastus", name=f"Demo{number}")
-    world.queue = MemoryQueue(world.clock)
-    world.clock.advance(60)
+    world = await without_messages(3)
     send, failures = world.queue.send, [ValueError("a bug"), StorageUnavailable("away")]
 
     async def fail_first(*arguments: object) -> None:

@@ -13,7 +13,7 @@ from registry_api.service import resync
 from registry_api.service.ports import Message
 from registry_api.service.records import Page, Progress, StorageUnavailable, Stored
 from registry_api.storage.memory import MemoryQueue
-from tests.service.world import World
+from tests.service.world import World, without_messages
 
 SECOND = timedelta(seconds=1)
 
@@ -101,11 +101,7 @@ async def test_a_tick_looks_at_the_cloud_for_a_few_seconds_only() -> None:
 
 async def test_a_tick_that_has_no_more_time_goes_on_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """After ten seconds no further registry is tended, and the next tick does the rest of the page."""
-    world = World()
-    for number in range(3):
-        await world.put("eastus", name=f"Demo{number}")
-    world.queue = MemoryQueue(world.clock)
-    world.clock.advance(60)
+    world = await without_messages(3)
     send = world.queue.send
 
     async def slow(message: Message, delay: timedelta) -> None:

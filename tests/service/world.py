@@ -208,3 +208,13 @@ class World:
                 return done
             self.clock.advance(1)
         raise AssertionError(f"Messages are still coming after {seconds} seconds.")
+
+
+async def without_messages(count: int) -> World:
+    """Return a world with so many registries that nobody has visited, whose messages are lost."""
+    world = World()
+    for number in range(count):
+        await world.put("eastus", name=f"Demo{number}")
+    world.queue = MemoryQueue(world.clock)
+    world.clock.advance(60)
+    return world
