@@ -77,18 +77,22 @@ class Recorder:
     @classmethod
     def install(cls) -> "Recorder":
         """Stand between the app of this process and its storage clients."""
-        ports: Any = bootstrap.app().ports
-        recorder = cls(ports.store._rows, ports.queue)  # noqa: SLF001 - the calls are measured where they are made
-        ports.store._rows = _Spy(recorder.rows, recorder.calls)  # noqa: SLF001 - the same
-        object.__setattr__(ports, "queue", _Spy(recorder.queue, recorder.calls))
+        app = bootstrap.app()
+        recorder = cls(app.rows, app.queue)
+        recorder._put(_Spy(recorder.rows, recorder.calls), _Spy(recorder.queue, recorder.calls))
         return recorder
 
     def uninstall(self) -> Sequence[StorageCall]:
         """Let the app call its clients itself again, and return what was noted."""
-        ports: Any = bootstrap.app().ports
-        ports.store._rows = self.rows  # noqa: SLF001 - as above
-        object.__setattr__(ports, "queue", self.queue)
+        self._put(self.rows, self.queue)
         return self.calls
+
+    def _put(self, rows: Any, queue: Any) -> None:
+        """Make what uses them anew: the app keeps what it has made."""
+        made = vars(bootstrap.app())
+        made |= {"rows": rows, "queue": queue}
+        for part in ("views", "ports"):
+            made.pop(part, None)
 
 
 class _Spy:

@@ -20,10 +20,10 @@ from benchmarks.process import ask
 from benchmarks.seeding import seed
 from benchmarks.table import Goal, Line
 from registry_api import bootstrap
-from registry_api.domain.registry import RegistryKey
-from registry_api.service.ports import Message
+from registry_api.domain.names import RegistryKey
+from registry_api.service.messages import Message
+from registry_api.storage.keys import partition_of
 from registry_api.storage.messages import encode
-from registry_api.storage.records import partition_of
 from tests.service.world import MemoryBackend
 
 _AT_A_TIME = 16  # as many messages the host takes at a time

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from registry_api.domain.registry import RegistryKey
-from registry_api.storage.records import REGISTRY, VIEW, partition_of
+from registry_api.domain.names import RegistryKey
+from registry_api.storage.keys import REGISTRY, VIEW, partition_of
 from registry_api.storage.rows import Insert
 
 _WRITERS = 16

@@ -5,27 +5,30 @@ import logging
 import os
 import secrets
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from registry_api import telemetry
 from registry_api.access.identity import Identity, identity_for
 from registry_api.access.roles import CombinedRoles, StaticRoles
-from registry_api.access.webhooks import Webhooks
-from registry_api.configured import Subscription
-from registry_api.domain.notifications import Subscriber
-from registry_api.domain.registry import RegistryKey
-from registry_api.service.audience import Audience, Courier
-from registry_api.service.ports import Backend, Clock, Ports, Roles
+from registry_api.domain.names import RegistryKey
+from registry_api.service.ports import Clock, Ports, Roles, Views
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.rows import Rows
+from registry_api.storage.tables import TableRows
+from registry_api.storage.views import RegistryViews
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from registry_api.access.webhooks import Webhooks
+    from registry_api.service.audience import Audience, Courier
+    from registry_api.service.backend import Backend
+    from registry_api.service.ports import WorkQueue
     from registry_api.storage.connection import Connection
+    from registry_api.storage.queues import StorageQueue
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +56,90 @@ class RandomIds:
         return secrets.token_hex(8)
 
 
-class App(NamedTuple):
-    """Everything that a handler may need."""
+class App:
+    """Everything that a handler may need. Each part is made when it is first asked for: whoever reads needs few models.
 
-    settings: Settings
-    ports: Ports
-    identity: Identity
-    webhooks: Webhooks
+    Args:
+        settings: What the app is to be like.
+        clock: The time.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self._clock = clock
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Return who tells who is calling."""
+        return identity_for(self.settings, self._clock)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Return who tells what callers may do."""
+        assigned = StaticRoles(self.settings.role_book)
+        if not self.settings.roles_from_azure:
+            return assigned
+        from registry_api.access.azure_authorization import AzureAuthorization  # noqa: PLC0415 - imports cost time
+        from registry_api.access.azure_roles import AzureRoles  # noqa: PLC0415 - the same
+
+        azure = AzureAuthorization(self.settings.azure_endpoint, credential(), self._clock)
+        return CombinedRoles(assigned, AzureRoles(azure, self._clock))
+
+    @cached_property
+    def views(self) -> Views:
+        """Return what callers read."""
+        return RegistryViews(self.rows)
+
+    @cached_property
+    def webhooks(self) -> "Webhooks":
+        """Return who tells whether a webhook comes from whom it says."""
+        from registry_api.access.webhooks import Webhooks  # noqa: PLC0415 - the same
+
+        return Webhooks(self.settings.webhooks, self._clock)
+
+    @cached_property
+    def ports(self) -> Ports:
+        """Return what reads and changes records."""
+        from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
+
+        return Ports(
+            store=RegistryStore(self.rows),
+            queue=self.queue,
+            clock=self._clock,
+            ids=RandomIds(),
+            roles=self.roles,
+            audience=self._audience,
+            placement=self.settings.placement,
+        )
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Return the table."""
+        return TableRows(_storage(self.settings.table_service), TABLE)
+
+    @cached_property
+    def queue(self) -> "WorkQueue":
+        """Return where visits are announced."""
+        return self._queue(QUEUE)
+
+    @property
+    def _audience(self) -> "Audience | None":
+        given = self.settings.subscriptions
+        if not given:
+            return None
+        from registry_api.domain.subscribers import Subscriber  # noqa: PLC0415 - needed with subscribers only
+        from registry_api.service.audience import Audience  # noqa: PLC0415 - the same
+        from registry_api.storage.outbox import RegistryOutbox  # noqa: PLC0415 - the same
+
+        subscribers = tuple(
+            Subscriber(name=one.name, tenant=one.tenant, types=one.types, address=one.origin) for one in given
+        )
+        return Audience(subscribers, RegistryOutbox(self.rows), self._queue(NOTICES))
+
+    def _queue(self, name: str) -> "StorageQueue":
+        from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - imports cost time
+
+        return StorageQueue(_storage(self.settings.queue_service), name)
 
 
 @cache
@@ -91,61 +171,12 @@ def _recorder(connection_string: str) -> telemetry.Recorder:
 @cache
 def app() -> App:
     """Return the app for this process's environment."""
-    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - imports cost start-up time
-    from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
-    from registry_api.storage.tables import TableRows  # noqa: PLC0415 - the same
-
-    given, clock = settings(), SystemClock()
-    rows = TableRows(_storage(given.table_service), TABLE)
     gc.freeze()  # what was imported stays: no collection has to look at it
-    return App(
-        settings=given,
-        ports=Ports(
-            store=RegistryStore(rows),
-            queue=StorageQueue(_storage(given.queue_service), QUEUE),
-            clock=clock,
-            ids=RandomIds(),
-            roles=_roles(clock),
-            audience=_audience(rows),
-            placement=given.placement,
-        ),
-        identity=identity_for(settings(), clock),
-        webhooks=Webhooks(settings().webhooks, clock),
-    )
-
-
-def _roles(clock: Clock) -> Roles:
-    given = settings()
-    assigned = StaticRoles(given.role_book)
-    if not given.roles_from_azure:
-        return assigned
-    from registry_api.access.azure_authorization import AzureAuthorization  # noqa: PLC0415 - the SDKs cost start-up time
-    from registry_api.access.azure_roles import AzureRoles  # noqa: PLC0415 - the same
-
-    azure = AzureAuthorization(given.azure_endpoint, credential(), clock)
-    return CombinedRoles(assigned, AzureRoles(azure, clock))
-
-
-def _audience(rows: Rows) -> Audience | None:
-    given = settings()
-    if not given.subscriptions:
-        return None
-    from registry_api.storage.outbox import RegistryOutbox  # noqa: PLC0415 - needed with subscribers only
-    from registry_api.storage.queues import StorageQueue  # noqa: PLC0415 - the same
-
-    return Audience(
-        subscribers=tuple(map(_subscriber, given.subscriptions)),
-        outbox=RegistryOutbox(rows),
-        queue=StorageQueue(_storage(given.queue_service), NOTICES),
-    )
-
-
-def _subscriber(given: Subscription) -> Subscriber:
-    return Subscriber(name=given.name, tenant=given.tenant, types=given.types, address=given.origin)
+    return App(settings(), SystemClock())
 
 
 @cache
-def courier() -> Courier:
+def courier() -> "Courier":
     """Return who takes letters to the subscribers; only the worker needs it."""
     from registry_api.notification.courier import HttpCourier, Mailbox  # noqa: PLC0415 - aiohttp costs start-up time
 
@@ -154,7 +185,7 @@ def courier() -> Courier:
 
 
 @cache
-def backend() -> Backend:
+def backend() -> "Backend":
     """Return the cloud that the settings name; only the worker needs it."""
     given = settings()
     if given.backend != "local":

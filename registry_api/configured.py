@@ -24,10 +24,10 @@ from pydantic import (
 from registry_api.domain import regions
 from registry_api.domain.addresses import is_numeric, is_public
 from registry_api.domain.assignments import Assigned, Guid, RoleBook
-from registry_api.domain.notifications import NotificationType
 from registry_api.domain.record import Record
 from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
+from registry_api.domain.subscribers import NotificationType
 
 
 def region_names(given: object) -> object:

@@ -15,8 +15,8 @@ from pydantic import (
 
 from registry_api import configured, startup
 from registry_api.domain.assignments import Assignment, Guid, RoleBook
+from registry_api.domain.placement import Placement
 from registry_api.domain.record import Record
-from registry_api.domain.resources import Placement
 from registry_api.domain.sources import WebhookSource
 from registry_api.startup import DEVELOPMENT, SettingsError
 

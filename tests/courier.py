@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure
-from registry_api.domain.notifications import NotificationType, Subscriber
+from registry_api.domain.subscribers import NotificationType, Subscriber
 from registry_api.service.audience import DeliveryError, Letter
 
 

@@ -10,8 +10,8 @@ from base64 import b64decode
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.problems import Code, Refusal, refuse
-from registry_api.domain.registry import Caller
 
 _HEADER = "x-ms-client-principal"
 _SCHEMA = "http://schemas.microsoft.com/identity/claims"

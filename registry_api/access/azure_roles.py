@@ -18,9 +18,9 @@ from registry_api.access.azure_authorization import (
     RoleAssignment,
 )
 from registry_api.access.cache import Cache
+from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import BUILT_IN, Action, Grant, Permissions, Role
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Caller
 from registry_api.domain.scope import GUID
 from registry_api.service.ports import Clock
 

@@ -6,8 +6,8 @@ from typing import Protocol
 from registry_api.access.app_service import PlatformPrincipal
 from registry_api.access.keys import PipelineKeys
 from registry_api.access.tokens import AccessTokens
+from registry_api.domain.caller import Caller
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Caller
 from registry_api.service.ports import Clock
 from registry_api.settings import DEVELOPER, Settings
 

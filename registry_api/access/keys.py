@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 from registry_api.configured import PipelineKey
+from registry_api.domain.caller import Caller
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Caller
 
 _HEADER = "x-functions-key"
 

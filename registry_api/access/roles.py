@@ -1,8 +1,8 @@
 """What callers may do, as the settings say, and as several sources say together."""
 
 from registry_api.domain.assignments import RoleBook
+from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import Permissions
-from registry_api.domain.registry import Caller
 from registry_api.service.ports import Roles
 
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.problems import Code, Refusal, refuse
-from registry_api.domain.registry import Caller
 from registry_api.service.ports import Clock
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from itertools import chain
 
 from registry_api.domain.changes import forbidden_changes, forbidden_removals
 from registry_api.domain.problems import Code, Path, Problem, Refusal, refuse, write_path
-from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import Registry
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.validation import Draft, ListedRegion

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from registry_api.domain.events import Event
-from registry_api.domain.notifications import Subscriber
 from registry_api.domain.record import Record
 from registry_api.domain.registry import LEASE, Lease
 from registry_api.domain.scope import Scope
+from registry_api.domain.subscribers import Subscriber
 
 GIVE_UP_AFTER = timedelta(hours=24)  # since the event
 REMIND_AFTER = timedelta(minutes=5)

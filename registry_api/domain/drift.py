@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from registry_api.domain.plan import Action, Presence
-from registry_api.domain.registry import DRIFTED, FALSE, TRUE, UNKNOWN, ProvisioningState, Registry
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import DRIFTED, FALSE, TRUE, UNKNOWN, Registry
 from registry_api.domain.resources import ResourceKey
 from registry_api.domain.status import with_condition, with_ready
 from registry_api.domain.visits import Findings, summary

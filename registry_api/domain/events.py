@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.operation import Operation, OperationKind, OperationStatus
+from registry_api.domain.origin import Origin
 from registry_api.domain.record import Record
-from registry_api.domain.registry import DRIFTED, TRUE, Caller, Registry
+from registry_api.domain.registry import DRIFTED, TRUE, Registry
 from registry_api.domain.scope import Scope
 
 
@@ -20,16 +21,6 @@ class EventType(StrEnum):
     OPERATION_FAILED = "OperationFailed"
     OPERATION_CANCELED = "OperationCanceled"
     DRIFT_FOUND = "DriftFound"
-
-
-class Origin(NamedTuple):
-    """Where a request came from, as far as it is known."""
-
-    request_id: str | None = None
-    address: str | None = None
-
-
-NOWHERE = Origin()
 
 
 GONE = "Deleted"  # the state of a registry that is not there any more

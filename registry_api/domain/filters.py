@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.scope import Scope
 
 

@@ -8,20 +8,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.operation import DEADLINE, Operation, OperationKind, OperationStatus, Step
+from registry_api.domain.placement import Placement
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import (
-    DRIFTED,
-    FALSE,
-    TRUE,
-    Caller,
-    ProvisioningState,
-    Registry,
-    SystemData,
-    Visit,
-    by_region,
-)
-from registry_api.domain.resources import Failure, FailureKind, Placement, Resource, assign, dismiss, wanted
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import DRIFTED, FALSE, TRUE, Registry, SystemData, Visit, by_region
+from registry_api.domain.resources import Failure, FailureKind, Resource, assign, dismiss, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, steps_of, with_condition, with_ready, with_steps

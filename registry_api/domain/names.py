@@ -1,6 +1,7 @@
-"""How a registry may be called."""
+"""How a registry may be called, and what of it is unique."""
 
 import re
+from typing import NamedTuple
 
 # The documentation says 2 to 32 characters; the published REST specifications say 3 to 33 or 1 to 255.
 # See docs/decisions/0003-registry-names.md.
@@ -17,3 +18,15 @@ def is_registry_name(text: str) -> bool:
 def key_of(name: str) -> str:
     """Return what is unique in a tenant: names that differ only in case are one name."""
     return name.lower()
+
+
+class RegistryKey(NamedTuple):
+    """What is unique: a name, whatever its case, within a tenant."""
+
+    tenant: str
+    name: str
+
+    @classmethod
+    def of(cls, tenant: str, name: str) -> "RegistryKey":
+        """Return the key of the registry that a tenant calls by this name."""
+        return cls(tenant, key_of(name))

@@ -2,38 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 
 from registry_api.domain.events import GONE, Event, EventType
 from registry_api.domain.operation import OperationKind
-from registry_api.domain.record import Record
+from registry_api.domain.subscribers import NotificationType, Subscriber
 
 _LONGEST_MESSAGE = 4096  # characters; a body stays far below what CloudEvents asks everybody to take, 64 KiB
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-
-
-class NotificationType(StrEnum):
-    """Everything that subscribers are told of; a closed vocabulary, part of the contract."""
-
-    CREATED = "registry.created"
-    UPDATED = "registry.updated"
-    DELETED = "registry.deleted"
-    PROVISIONED = "registry.provisioned"
-    FAILED = "registry.failed"
-    DRIFTED = "registry.drifted"
-
-
-class Subscriber(Record):
-    """Who is told what happens to the registries of one tenant."""
-
-    name: str
-    tenant: str
-    types: frozenset[NotificationType] = frozenset(NotificationType)
-    address: str  # as it may be shown: without path, query and credentials, which often are secrets
-
-    def wants(self, event: Event) -> bool:
-        """Tell whether an event of the subscriber's tenant is one of those that it is told of."""
-        return type_of(event) in self.types
 
 
 def type_of(event: Event) -> NotificationType | None:
@@ -52,12 +27,19 @@ def type_of(event: Event) -> NotificationType | None:
     return None
 
 
+def wants(subscriber: Subscriber, event: Event) -> bool:
+    """Tell whether an event of the subscriber's tenant is one of those that it is told of."""
+    return type_of(event) in subscriber.types
+
+
 def addressed(events: Iterable[Event], tenant: str, subscribers: Iterable[Subscriber]) -> Sequence[Event]:
     """Return a tenant's events with the names of those who are to be told of each."""
     theirs = [subscriber for subscriber in subscribers if subscriber.tenant == tenant]
     return [
         event.model_copy(
-            update={"subscribers": tuple(subscriber.name for subscriber in theirs if subscriber.wants(event))}
+            update={
+                "subscribers": tuple(subscriber.name for subscriber in theirs if type_of(event) in subscriber.types)
+            }
         )
         for event in events
     ]

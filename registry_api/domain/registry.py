@@ -3,66 +3,15 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import NamedTuple
 
-from registry_api.domain.names import key_of
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
+from registry_api.domain.placement import Placement
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.record import Record
-from registry_api.domain.resources import Kind, Placement, Resource, ResourceKey, ResourceState, state_of, wanted
+from registry_api.domain.resources import Kind, Resource, ResourceKey, ResourceState, state_of, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, StorageConfig
-
-
-class ProvisioningState(StrEnum):
-    """Where a registry stands, in the words of Azure Resource Manager."""
-
-    ACCEPTED = "Accepted"
-    CREATING = "Creating"
-    UPDATING = "Updating"
-    DELETING = "Deleting"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    CANCELED = "Canceled"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Tell whether nothing is on its way."""
-        return self in {self.SUCCEEDED, self.FAILED, self.CANCELED}
-
-
-class RegistryKey(NamedTuple):
-    """What is unique: a name, whatever its case, within a tenant."""
-
-    tenant: str
-    name: str
-
-    @classmethod
-    def of(cls, tenant: str, name: str) -> "RegistryKey":
-        """Return the key of the registry that a tenant calls by this name."""
-        return cls(tenant, key_of(name))
-
-
-class Caller(Record):
-    """Who is asking."""
-
-    tenant: str
-    id: str | None = None  # what the directory calls the caller; names change hands
-    name: str
-    kind: str = "User"
-
-    @property
-    def principal(self) -> str:
-        """Return what tells callers of a tenant apart."""
-        return self.id or self.name
-
-
-NOBODY = Caller(tenant="", name="nobody", kind="Nobody")  # of a tenant that has nothing
-
-
-def service_of(tenant: str) -> Caller:
-    """Return who acts when nobody has asked: the service itself."""
-    return Caller(tenant=tenant, name="registry-api", kind="Application")
 
 
 class SystemData(Record):

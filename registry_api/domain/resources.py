@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field
 
+from registry_api.domain.placement import Placement
 from registry_api.domain.record import Record
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 
@@ -28,18 +29,6 @@ class Kind(StrEnum):
 
 
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
-
-
-class Placement(Record):
-    """Where in the cloud a registry's resources are made. Chosen when the registry is created, and kept.
-
-    `resource_group` is one that is there already and shared with others; None asks for one of the registry's own.
-    `delegated` asks for one registry of Azure Machine Learning, which makes, names and removes all the rest.
-    """
-
-    subscription_id: str
-    resource_group: str | None = None
-    delegated: bool = False
 
 
 class ResourceState(StrEnum):

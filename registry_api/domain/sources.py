@@ -8,8 +8,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from registry_api.domain.assignments import Guid
+from registry_api.domain.caller import Caller
 from registry_api.domain.record import Record
-from registry_api.domain.registry import Caller
 from registry_api.domain.scope import RESOURCE_GROUP, Scope
 
 _PREFIX = "whsec_"

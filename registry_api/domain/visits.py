@@ -9,7 +9,8 @@ from zlib import crc32
 from registry_api.domain.lifecycle import fail, identity_of, succeed
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.plan import Action, Observation, Presence, Verb
-from registry_api.domain.registry import FALSE, LEASE, Lease, ProvisioningState, Registry, Visit
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import FALSE, LEASE, Lease, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey, ResourceState, rename
 from registry_api.domain.room import fitted
 from registry_api.domain.settling import Doubt, doubted, may_appear

@@ -7,10 +7,10 @@ from registry_api import telemetry
 from registry_api.bootstrap import App
 from registry_api.domain import regions, scope
 from registry_api.domain.conditions import Conditions
-from registry_api.domain.events import Origin
 from registry_api.domain.filters import Filter
+from registry_api.domain.origin import Origin
 from registry_api.domain.problems import Code, Problem, Refusal, quote, refuse
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.scope import Scope
 from registry_api.http.messages import Request
 from registry_api.http.parameters import (

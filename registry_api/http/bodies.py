@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from registry_api.domain.events import EventType
-from registry_api.domain.notifications import NotificationType
 from registry_api.domain.operation import OperationKind, OperationStatus, Step
 from registry_api.domain.plan import Verb
 from registry_api.domain.problems import Code
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.record import Record
-from registry_api.domain.registry import Condition, ProvisioningState, SystemData
+from registry_api.domain.registry import Condition, SystemData
 from registry_api.domain.resources import Kind, ResourceState
+from registry_api.domain.subscribers import NotificationType
 from registry_api.service.deliveries import Verdict
 
 

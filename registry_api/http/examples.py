@@ -7,12 +7,14 @@ from functools import cache
 from pydantic import BaseModel
 
 from registry_api.domain import lifecycle, regions, visits
+from registry_api.domain.caller import Caller
 from registry_api.domain.changes import changes
 from registry_api.domain.delivery import GIVE_UP_AFTER, Undelivered
-from registry_api.domain.events import Event, Origin, events_of
+from registry_api.domain.events import Event, events_of
 from registry_api.domain.lifecycle import Acceptance
+from registry_api.domain.origin import Origin
 from registry_api.domain.plan import Observation, Presence, last_seen, plan
-from registry_api.domain.registry import Caller, Registry, Visit
+from registry_api.domain.registry import Registry, Visit
 from registry_api.domain.resources import Kind, Resource
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
@@ -23,7 +25,7 @@ from registry_api.service.deliveries import Result, Verdict
 from registry_api.service.history import RevisionWithChanges
 from registry_api.service.planning import Preview
 from registry_api.service.records import Revision
-from registry_api.service.views import view_of
+from registry_api.service.showing import view_of
 
 _NEXT = "https://registries.example/api/{path}?top=1&continuation=3q2-7w"
 _BEGAN = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

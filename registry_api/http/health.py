@@ -5,10 +5,10 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 
 from registry_api.bootstrap import App
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.http.bodies import HealthBody, ReadinessBody
 from registry_api.http.messages import Answer, Request
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 
 OK = "ok"
 UNAVAILABLE = "unavailable"

@@ -13,7 +13,7 @@ from registry_api.http.messages import Answer, Request
 from registry_api.http.registries import RETRY_AFTER_SECONDS
 from registry_api.service import history
 from registry_api.service.accepting import Intent
-from registry_api.service.records import Page
+from registry_api.service.ports import Page
 
 T = TypeVar("T")
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel
+from registry_api.domain.caller import Caller
 
-from registry_api.domain.registry import Caller
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Request(NamedTuple):
@@ -27,7 +28,7 @@ class Answer(NamedTuple):
     """What the caller gets: fields of the body that were not set are left out. Text is sent as it is."""
 
     status: int
-    body: BaseModel | None = None
+    body: "BaseModel | None" = None
     headers: Mapping[str, str] = MappingProxyType({})
     text: str | bytes | None = None
     media_type: str = "application/json"

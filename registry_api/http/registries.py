@@ -9,7 +9,7 @@ from registry_api.http import arguments, documents
 from registry_api.http.messages import Answer, Request
 from registry_api.service import registries
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.views import view_of
+from registry_api.service.showing import view_of
 
 RETRY_AFTER_SECONDS = 1
 

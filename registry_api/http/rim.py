@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl
 import azure.functions as func
 
 from registry_api import bootstrap
+from registry_api.domain.caller import NOBODY, Caller
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
-from registry_api.domain.registry import NOBODY, Caller
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from registry_api.startup import SettingsError
 from registry_api.telemetry import Counter as Counted
 from registry_api.telemetry import count, span

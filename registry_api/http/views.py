@@ -13,7 +13,8 @@ from registry_api.service import reading
 async def get_registry(request: Request, app: App) -> Answer:
     """Read a registry: what is wanted, and under `status` what is true."""
     conditions = arguments.conditions_of(request)
-    view = await reading.read_view(request.path["name"], arguments.inquiry_of(request, app), ports=app.ports)
+    inquiry = arguments.inquiry_of(request, app)
+    view = await reading.read_view(request.path["name"], inquiry, views=app.views, roles=app.roles)
     conditions.check_match(view.etag)
     headers = {"etag": view.etag}
     if conditions.excludes(view.etag):
@@ -25,9 +26,9 @@ async def list_registries(request: Request, app: App) -> Answer:
     """Read the registries of the caller's tenant, page by page. A page may be short and still lead on."""
     wanted, top = arguments.filter_of(request), arguments.top_of(request)
     listed = f"registries {wanted}"
-    continuation = open_continuation(request, app, listed)
+    continuation, inquiry = open_continuation(request, app, listed), arguments.inquiry_of(request, app)
     with resuming(continuation):
-        page = await reading.list_views(wanted, top, continuation, arguments.inquiry_of(request, app), ports=app.ports)
+        page = await reading.list_views(wanted, top, continuation, inquiry, views=app.views, roles=app.roles)
     value = ",".join(view.body for view in page.items)
     following = next_link(page.continuation, request, app, listed, "registries")
     rest = "".join(f",{json.dumps(name)}:{json.dumps(link)}" for name, link in following.items())

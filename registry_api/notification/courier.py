@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from registry_api.domain.delivery import DeliveryFailure
-from registry_api.domain.notifications import Subscriber
+from registry_api.domain.subscribers import Subscriber
 from registry_api.notification.destinations import DestinationRefusedError, connector
 from registry_api.service.audience import DeliveryError, Letter
 

@@ -19,7 +19,8 @@ from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.provisioning.arm_errors import DEFAULT_REST, NOT_REGISTERED, failure_of, is_absence, is_refusal
 from registry_api.resource_manager import code_of, policies, transport
-from registry_api.service.ports import BackendError, Clock
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Clock
 
 CALL_SECONDS = 8.0
 

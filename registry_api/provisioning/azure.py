@@ -15,7 +15,8 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.provisioning.arm import ResourceManager
 from registry_api.provisioning.arm_resources import Description, describe, details_of, is_broken, is_leaving
-from registry_api.service.ports import BackendError, Clock
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Clock
 
 # A replica that is made again too soon after its removal fails minutes later: azure-rest-api-specs issue 18934.
 # Terraform's provider waits for five absences in a row, five seconds apart.

@@ -18,7 +18,8 @@ from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.domain.spec import ReplicationLocation
 from registry_api.provisioning.arm import ResourceManager
 from registry_api.provisioning.arm_resources import tags_of
-from registry_api.service.ports import BackendError, Clock
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Clock
 
 VERSION = "2024-04-01"
 REST = timedelta(seconds=30)  # recordings show 45 to 90 seconds to make a registry, and up to 30 to remove one

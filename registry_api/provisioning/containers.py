@@ -20,7 +20,7 @@ from azure.storage.blob.aio import ContainerClient
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.provisioning.accounts import account_of
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 
 CALL_SECONDS = 10.0
 

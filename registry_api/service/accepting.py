@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 
 from registry_api.domain import visits
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
-from registry_api.domain.events import NOWHERE, Origin
 from registry_api.domain.lifecycle import Acceptance
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.origin import NOWHERE, Origin
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Registry, RegistryKey, Visit
+from registry_api.domain.registry import Registry, Visit
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
 from registry_api.service.authorizing import Inquiry, see
-from registry_api.service.ports import Ports
+from registry_api.service.ports import Conflict, Ports
 from registry_api.service.recording import commit_of
-from registry_api.service.records import Conflict, Replay
+from registry_api.service.records import Replay
 from registry_api.service.views import View
 
 _ATTEMPTS = 16  # in each round somebody gets through

@@ -7,9 +7,9 @@ from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_amendment, admit_creation, admit_removal
 from registry_api.domain.completion import complete
 from registry_api.domain.lifecycle import Acceptance
-from registry_api.domain.names import is_registry_name
+from registry_api.domain.names import RegistryKey, is_registry_name
 from registry_api.domain.permissions import Action
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.domain.validation import ListedRegion, examine
 from registry_api.service.accepting import Intent, Outcome, change
 from registry_api.service.ports import Ports

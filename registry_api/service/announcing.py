@@ -8,8 +8,8 @@ from registry_api.domain.delivery import REMIND_AFTER, Outstanding
 from registry_api.domain.notifications import addressed
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry, Visit
-from registry_api.service.audience import Notice
-from registry_api.service.ports import Message, Ports, WorkQueue
+from registry_api.service.messages import Message, Notice
+from registry_api.service.ports import Ports, WorkQueue
 from registry_api.service.records import Commit
 from registry_api.telemetry import Duration, about, measure, span, traceparent
 

@@ -4,35 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from pydantic import AwareDatetime
-
 from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding, Undelivered
 from registry_api.domain.events import Event
-from registry_api.domain.notifications import Subscriber
-from registry_api.domain.record import Record
-from registry_api.domain.registry import RegistryKey
-from registry_api.service.records import Kept, Page, Traceparent
-
-
-class Notice(Record):
-    """The content of a message: that there is something to tell of a registry, up to which event.
-
-    One that announces another attempt names the subscriber, and when the attempt is due.
-    """
-
-    tenant: str
-    name: str
-    incarnation: str
-    sequence: int
-    announced_at: AwareDatetime
-    subscriber: str | None = None
-    due: AwareDatetime | None = None
-    traceparent: Traceparent = None
-
-    @property
-    def key(self) -> RegistryKey:
-        """Return the key of the registry."""
-        return RegistryKey(self.tenant, self.name)
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.subscribers import Subscriber
+from registry_api.service.messages import Notice
+from registry_api.service.ports import Kept, Page
 
 
 class NoticeQueue(Protocol):

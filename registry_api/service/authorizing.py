@@ -6,15 +6,18 @@ that would be where the request says, or, if it says nothing, where the settings
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, Refusal, quote, refuse
-from registry_api.domain.registry import Caller, Registry
 from registry_api.domain.scope import Scope, parse_registry_id
 from registry_api.service.ports import Roles
-from registry_api.service.records import Stored
+
+if TYPE_CHECKING:
+    from registry_api.domain.registry import Registry
+    from registry_api.service.records import Stored
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ class Inquiry:
     within: Filter = ALL  # the scope that the caller names; a registry outside of it is none
 
 
-async def see(stored: Stored | None, action: Action, name: str, inquiry: Inquiry, roles: Roles) -> Registry | None:
+async def see(stored: "Stored | None", action: Action, name: str, inquiry: Inquiry, roles: Roles) -> "Registry | None":
     """Return what is stored under a name, if it is there for the caller, who may do what it asks for.
 
     Raises:

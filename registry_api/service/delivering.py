@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from registry_api.domain import delivery
 from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding
 from registry_api.domain.events import Event
-from registry_api.domain.notifications import CONTENT_TYPE, Subscriber, cloud_event, id_of
+from registry_api.domain.notifications import CONTENT_TYPE, cloud_event, id_of
+from registry_api.domain.subscribers import Subscriber
 from registry_api.service.announcing import notice_of
-from registry_api.service.audience import Audience, Courier, DeliveryError, Letter, Notice
-from registry_api.service.ports import Ports
+from registry_api.service.audience import Audience, Courier, DeliveryError, Letter
+from registry_api.service.messages import Notice
+from registry_api.service.ports import Conflict, Kept, Ports, StorageUnavailable
 from registry_api.service.reconcile import COMMIT_WINDOW
-from registry_api.service.records import Conflict, Kept, StorageUnavailable
 from registry_api.telemetry import span, traceparent
 
 WORKING_TIME = timedelta(seconds=30)  # after which a delivery leaves the rest to the next one

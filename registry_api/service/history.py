@@ -4,21 +4,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from registry_api.domain import lifecycle
+from registry_api.domain.caller import Caller
 from registry_api.domain.changes import Change, changes
 from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
-from registry_api.domain.names import is_registry_name
+from registry_api.domain.names import RegistryKey, is_registry_name
 from registry_api.domain.operation import Operation, is_operation_id, registry_key_in
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, quote, refuse
-from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.service import reading
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import commit
 from registry_api.service.authorizing import Inquiry, may_see, readable, see
-from registry_api.service.ports import Ports
+from registry_api.service.ports import Conflict, Page, Ports
 from registry_api.service.recording import commit_of
-from registry_api.service.records import Conflict, Page, Revision
+from registry_api.service.records import Revision
 
 _ATTEMPTS = 5
 _LOOK_AHEAD = 100

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from registry_api.domain import visits
-from registry_api.domain.registry import CLOCK_SKEW, LEASE, Registry, service_of
+from registry_api.domain.caller import service_of
+from registry_api.domain.registry import CLOCK_SKEW, LEASE, Registry
 from registry_api.service.announcing import commit
-from registry_api.service.ports import Clock, Ports
+from registry_api.service.ports import Clock, Conflict, Ports, StorageUnavailable
 from registry_api.service.recording import commit_of
-from registry_api.service.records import Conflict, StorageUnavailable, Stored
+from registry_api.service.records import Stored
 
 _RENEW_AFTER_SECONDS = LEASE.total_seconds() / 3
 

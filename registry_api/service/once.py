@@ -6,11 +6,11 @@ from hashlib import sha256
 from itertools import accumulate
 from typing import NamedTuple
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.problems import Problem, Refusal, sendable
-from registry_api.domain.registry import RegistryKey
 from registry_api.service.accepting import Outcome
-from registry_api.service.ports import Store
-from registry_api.service.records import Claim, Conflict, Replay
+from registry_api.service.ports import Conflict, Store
+from registry_api.service.records import Claim, Replay
 
 _MOST_KEPT = 100_000  # characters of problems, which fit into a row however they are written
 

@@ -1,22 +1,67 @@
-"""What the service needs from outside, as Protocols. Every implementation must pass the contract tests."""
+"""What the service needs from outside, as Protocols. Every implementation must pass the contract tests.
+
+What only the Protocols name is not imported: whoever reads needs one of them, and none of the models.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from pydantic import AwareDatetime
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
 
-from registry_api.domain.delivery import Undelivered
-from registry_api.domain.events import Event
-from registry_api.domain.operation import Operation
-from registry_api.domain.permissions import Permissions
-from registry_api.domain.plan import Action, Observation
-from registry_api.domain.record import Record
-from registry_api.domain.registry import Caller, Registry, RegistryKey
-from registry_api.domain.resources import Failure, FailureKind, Placement, Resource
-from registry_api.service.audience import Audience
-from registry_api.service.records import Claim, Commit, Page, Progress, Replay, Revision, Stored, Traceparent
-from registry_api.service.views import View
+    from registry_api.domain.caller import Caller
+    from registry_api.domain.delivery import Undelivered
+    from registry_api.domain.events import Event
+    from registry_api.domain.names import RegistryKey
+    from registry_api.domain.operation import Operation
+    from registry_api.domain.permissions import Permissions
+    from registry_api.domain.placement import Placement
+    from registry_api.domain.registry import Registry
+    from registry_api.service.audience import Audience
+    from registry_api.service.messages import Message
+    from registry_api.service.records import Claim, Commit, Progress, Replay, Revision, Stored
+    from registry_api.service.views import View
+
+T = TypeVar("T")
+
+
+class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program
+    """Table or queue storage did not answer in time, or answered that it cannot."""
+
+
+class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
+    """What was to be replaced is no longer what was read."""
+
+
+class Page(NamedTuple, Generic[T]):
+    """Some records in their order, and how to get the next ones."""
+
+    items: Sequence[T]
+    continuation: str | None
+
+
+class Kept(NamedTuple, Generic[T]):
+    """A record as it was read, or is about to be written for the first time, when it has no version yet."""
+
+    record: T
+    version: str | None
+
+
+class Views(Protocol):
+    """What callers read of registries; each is of the same moment as its registry. May raise `StorageUnavailable`."""
+
+    async def read(self, key: RegistryKey) -> View | None:
+        """Return what callers read of a registry, or None."""
+
+    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
+        """Return what callers read of up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
+
+        Raises:
+            ValueError: If the continuation is not one that this method gave for the tenant.
+        """
 
 
 class Store(Protocol):
@@ -25,21 +70,11 @@ class Store(Protocol):
     async def read(self, key: RegistryKey) -> Stored | None:
         """Return a registry, or None."""
 
-    async def read_view(self, key: RegistryKey) -> View | None:
-        """Return what callers read of a registry, or None; it is of the same moment as the registry."""
-
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
-
-        Raises:
-            ValueError: If the continuation is not one that this method gave for the tenant.
-        """
-
-    async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
-        """Return what callers read of up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
 
         Raises:
             ValueError: If the continuation is not one that this method gave for the tenant.
@@ -122,27 +157,6 @@ class Store(Protocol):
         """
 
 
-class Message(Record):
-    """The content of a queue message: which registry to visit, and nothing of what to do there.
-
-    `visit` is the token of the visit that it announces. `follows` is the token of the visit during which it was
-    sent, should that one have died before it could write the new token down; None when a request sent it.
-    """
-
-    tenant: str
-    name: str
-    visit: str
-    follows: str | None = None
-    serial: int
-    announced_at: AwareDatetime
-    traceparent: Traceparent = None
-
-    @property
-    def key(self) -> RegistryKey:
-        """Return the key of the registry to visit."""
-        return RegistryKey(self.tenant, self.name)
-
-
 class WorkQueue(Protocol):
     """Where visits are announced."""
 
@@ -158,43 +172,6 @@ class WorkQueue(Protocol):
 
         Raises:
             StorageUnavailable: If the message may not have been kept.
-        """
-
-
-class BackendError(Exception):
-    """An action that a backend could not start, and what that means.
-
-    Args:
-        failure: The cause, for people; final when trying again is pointless until somebody acts.
-        refused: Whether the cloud has done nothing, and will not; False when nobody knows. Where it is not said, only a
-            transient failure leaves that open.
-    """
-
-    def __init__(self, failure: Failure, *, refused: bool | None = None) -> None:
-        super().__init__(f"{failure.code}: {failure.message}")
-        self.failure = failure
-        self.refused = failure.kind is not FailureKind.TRANSIENT if refused is None else refused
-
-
-class Backend(Protocol):
-    """The cloud, or what stands in for it. Nothing here waits for long-running work."""
-
-    @property
-    def settling_time(self) -> timedelta:
-        """Return for how long a call may take effect yet after its caller has died, or was told that it failed."""
-
-    async def observe(self, registry: Registry, resource: Resource) -> Observation:
-        """Tell what there is of a resource.
-
-        Raises:
-            BackendError: If it cannot be told.
-        """
-
-    async def start(self, registry: Registry, action: Action) -> None:
-        """Start one action; doing it again does no harm. What was started is seen from then on.
-
-        Raises:
-            BackendError: If it could not be started. Unless it was refused, it may yet be, within the settling time.
         """
 
 

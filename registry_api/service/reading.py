@@ -3,17 +3,18 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import attrgetter
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from registry_api.domain.filters import Filter
-from registry_api.domain.names import is_registry_name
+from registry_api.domain.names import RegistryKey, is_registry_name
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Refusal, quote, refuse
-from registry_api.domain.registry import Registry, RegistryKey
 from registry_api.service.authorizing import Inquiry, authorize_listing, may_see, readable, see
-from registry_api.service.ports import Ports, Roles
-from registry_api.service.records import Page
+from registry_api.service.ports import Page, Ports, Roles, Views
 from registry_api.service.views import View
+
+if TYPE_CHECKING:
+    from registry_api.domain.registry import Registry
 
 _STORED_PAGES = 4  # that are read for one page at most
 
@@ -27,7 +28,7 @@ class _Identified(Protocol):
 T = TypeVar("T", bound=_Identified)
 
 
-async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> Registry:
+async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> "Registry":
     """Return a registry.
 
     Raises:
@@ -42,7 +43,7 @@ async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> Registry:
     return registry
 
 
-async def read_view(name: str, inquiry: Inquiry, *, ports: Ports) -> View:
+async def read_view(name: str, inquiry: Inquiry, *, views: Views, roles: Roles) -> View:
     """Return a registry as callers see it.
 
     Raises:
@@ -50,14 +51,14 @@ async def read_view(name: str, inquiry: Inquiry, *, ports: Ports) -> View:
     """
     if not is_registry_name(name):
         raise not_found(name)
-    view = await ports.store.read_view(RegistryKey.of(inquiry.caller.tenant, name))
-    is_seen = await may_see(Action.READ, name, view and view.place[0], inquiry, ports.roles)
+    view = await views.read(RegistryKey.of(inquiry.caller.tenant, name))
+    is_seen = await may_see(Action.READ, name, view and view.place[0], inquiry, roles)
     if view is None or not is_seen:
         raise not_found(name)
     return view
 
 
-async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports) -> Page[Registry]:
+async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports) -> "Page[Registry]":
     """Return some of the registries that the caller may read, in the order of their names.
 
     A page costs at most a few storage calls, however many registries there are, so one of which the caller may read
@@ -72,7 +73,7 @@ async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, p
 
 
 async def list_views(
-    wanted: Filter, limit: int, continuation: str | None, inquiry: Inquiry, *, ports: Ports
+    wanted: Filter, limit: int, continuation: str | None, inquiry: Inquiry, *, views: Views, roles: Roles
 ) -> Page[View]:
     """Return some of the registries that the caller may read and asks for, as callers see them.
 
@@ -87,8 +88,8 @@ async def list_views(
         told = view.content
         return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
 
-    pages = _Pages(partial(ports.store.list_views, inquiry.caller.tenant), None if wanted.is_of_scopes else matches)
-    return await pages.read(limit, continuation, inquiry, ports.roles)
+    pages = _Pages(partial(views.list, inquiry.caller.tenant), None if wanted.is_of_scopes else matches)
+    return await pages.read(limit, continuation, inquiry, roles)
 
 
 class _Pages(NamedTuple, Generic[T]):

@@ -12,16 +12,19 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from registry_api.domain import drift, lifecycle, settling, visits
+from registry_api.domain.caller import service_of
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Registry, service_of
+from registry_api.domain.registry import Registry
 from registry_api.domain.visits import Findings
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
+from registry_api.service.backend import Backend
 from registry_api.service.leasing import under_lease
-from registry_api.service.ports import Backend, Message, Ports
+from registry_api.service.messages import Message
+from registry_api.service.ports import Conflict, Ports, StorageUnavailable
 from registry_api.service.recording import commit_of
-from registry_api.service.records import Commit, Conflict, StorageUnavailable, Stored
+from registry_api.service.records import Commit, Stored
 from registry_api.service.work import work
 from registry_api.telemetry import Counter as Counted
 from registry_api.telemetry import Duration, about, also, count, measure, span

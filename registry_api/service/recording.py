@@ -3,11 +3,14 @@
 from datetime import datetime
 
 from registry_api.domain import lifecycle
-from registry_api.domain.events import NOWHERE, Origin, events_of
+from registry_api.domain.caller import Caller
+from registry_api.domain.events import events_of
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
-from registry_api.domain.registry import Caller, Registry, RegistryKey
+from registry_api.domain.origin import NOWHERE, Origin
+from registry_api.domain.registry import Registry
 from registry_api.service.records import Commit, Revision, Stored
-from registry_api.service.views import FORM
+from registry_api.service.showing import FORM
 
 
 def commit_of(

@@ -10,12 +10,14 @@ from pydantic import BeforeValidator
 
 from registry_api.domain.delivery import Outstanding
 from registry_api.domain.events import Event
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Problem
 from registry_api.domain.record import Record
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.domain.spec import RegistrySpec
-from registry_api.service.views import View, view_of
+from registry_api.service.showing import view_of
+from registry_api.service.views import View
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
-from registry_api.domain.names import is_registry_name
+from registry_api.domain.names import RegistryKey, is_registry_name
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.domain.validation import Draft, examine
 from registry_api.service.accepting import Decision, Intent, Outcome, change
 from registry_api.service.authorizing import authorize

@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from registry_api.domain import drift, lifecycle, visits
+from registry_api.domain.caller import service_of
 from registry_api.domain.lifecycle import Acceptance
-from registry_api.domain.registry import Registry, Visit, service_of
+from registry_api.domain.registry import Registry, Visit
 from registry_api.service import announcing, delivering
 from registry_api.service.announcing import announce
-from registry_api.service.ports import Backend, Ports
+from registry_api.service.backend import Backend
+from registry_api.service.ports import Conflict, Ports, StorageUnavailable
 from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
-from registry_api.service.records import Conflict, Progress, StorageUnavailable, Stored
-from registry_api.service.views import FORM
+from registry_api.service.records import Progress, Stored
+from registry_api.service.showing import FORM
 from registry_api.service.work import look
 from registry_api.telemetry import Counter, about, count, span, traceparent
 

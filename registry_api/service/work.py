@@ -18,8 +18,9 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Resource, ResourceKey
 from registry_api.domain.settling import Doubt, settled
 from registry_api.domain.visits import Findings
+from registry_api.service.backend import Backend, BackendError
 from registry_api.service.leasing import KeptLease
-from registry_api.service.ports import Backend, BackendError, Clock
+from registry_api.service.ports import Clock
 from registry_api.telemetry import span
 
 WORKING_TIME = timedelta(seconds=60)

@@ -9,8 +9,7 @@ from itertools import count
 
 from pydantic import BaseModel
 
-from registry_api.service.ports import Clock
-from registry_api.service.records import Conflict
+from registry_api.service.ports import Clock, Conflict
 from registry_api.storage.messages import encode, whole_seconds
 from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check
 

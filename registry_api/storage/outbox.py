@@ -6,21 +6,12 @@ from datetime import datetime
 
 from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
-from registry_api.domain.registry import RegistryKey
-from registry_api.service.records import Conflict, Kept, Page
+from registry_api.domain.names import RegistryKey
+from registry_api.service.ports import Conflict, Kept, Page
+from registry_api.storage.keys import CURSOR, LAST_NUMBER, OUTSTANDING, UNDELIVERED, escape, event_key, partition_of
 from registry_api.storage.paging import Continuation, following
-from registry_api.storage.records import (
-    CURSOR,
-    LAST_NUMBER,
-    OUTSTANDING,
-    UNDELIVERED,
-    UnreadableRowError,
-    escape,
-    event_key,
-    parse,
-    partition_of,
-)
-from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, Upsert, Write
+from registry_api.storage.records import parse
+from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, UnreadableRowError, Upsert, Write
 
 _EVERYWHERE = "every outbox"  # what no other list is called
 

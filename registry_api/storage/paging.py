@@ -1,17 +1,11 @@
-"""Pages of records, and the texts by which the next page is asked for."""
+"""The texts by which the next page of a list is asked for."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import partial
-from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from registry_api.domain.record import Record
-from registry_api.service.records import Page
-from registry_api.storage.records import parse, readable
 from registry_api.storage.rows import Position, Slice
-
-_Record = TypeVar("_Record", bound=BaseModel)
 
 
 class Continuation(Record):
@@ -43,11 +37,6 @@ class Continuation(Record):
     def encode(self) -> str:
         """Return it as text."""
         return urlsafe_b64encode(self.model_dump_json().encode()).decode().rstrip("=")
-
-
-def page_of(model: type[_Record], found: Slice, scope: str) -> Page[_Record]:
-    """Return the records of a list that rows hold."""
-    return Page([*readable(partial(parse, model), found.rows)], following(found, scope))
 
 
 def following(found: Slice, scope: str) -> str | None:

@@ -10,8 +10,9 @@ from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
-from registry_api.service.records import Claim, Conflict, Replay, Revision
-from registry_api.storage.records import (
+from registry_api.service.ports import Conflict
+from registry_api.service.records import Claim, Replay, Revision
+from registry_api.storage.keys import (
     CLAIM,
     CURSOR,
     EVENT,
@@ -22,13 +23,11 @@ from registry_api.storage.records import (
     REPLAY,
     REVISION,
     UNDELIVERED,
-    Quarantined,
-    UnreadableRowError,
     end_of,
     escape,
-    parse,
 )
-from registry_api.storage.rows import Delete, Position, Row, Rows, Slice
+from registry_api.storage.records import Quarantined, parse
+from registry_api.storage.rows import Delete, Position, Row, Rows, Slice, UnreadableRowError
 
 KEEP_OPERATIONS = timedelta(days=30)  # after their end
 KEEP_REVISIONS = timedelta(days=30)  # after the end of their registry; cursors as well

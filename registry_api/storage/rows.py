@@ -1,9 +1,10 @@
 """Rows of text in partitions: what the store needs of a table, and no more."""
 
 import json
+import logging
 import re
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 MOST_WRITES = 100
 MOST_BYTES_OF_A_ROW = 2**20
@@ -17,6 +18,10 @@ _BYTES_AROUND_A_WRITE = 4096
 _MOST_BYTES_OF_A_CHARACTER = 12  # two escapes in JSON
 _FORBIDDEN_IN_A_KEY = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
+_T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
+
 
 class Row(NamedTuple):
     """A row as it was read. `version` changes with every write."""
@@ -25,6 +30,21 @@ class Row(NamedTuple):
     key: str
     text: str
     version: str
+
+
+class UnreadableRowError(Exception):
+    """A row does not hold what its key says. It is not a `ValueError`: no caller asked for it wrongly."""
+
+
+def readable(read: Callable[[Row], _T], rows: Iterable[Row]) -> Iterator[_T]:
+    """Yield what rows hold. One that cannot be read is left out: it must not hide the others."""
+    for row in rows:
+        try:
+            found = read(row)
+        except UnreadableRowError:
+            _log.exception("A row cannot be read, and is left out.")
+        else:
+            yield found
 
 
 class Insert(NamedTuple):

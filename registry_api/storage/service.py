@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 from urllib.parse import quote, urlencode
 
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from registry_api.storage.connection import Connection, NoTokenError, address_of
 from registry_api.storage.http import Answer, Connections, NoAnswerError
 

@@ -15,12 +15,13 @@ from pydantic import BaseModel
 
 from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
-from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.records import Claim, Commit, Conflict, Page, Progress, Replay, Revision, Stored
-from registry_api.service.views import View, view_of
-from registry_api.storage.paging import Continuation, following, page_of
-from registry_api.storage.records import (
+from registry_api.domain.registry import Registry
+from registry_api.service.ports import Conflict, Page
+from registry_api.service.records import Claim, Commit, Progress, Replay, Revision, Stored
+from registry_api.service.views import View
+from registry_api.storage.keys import (
     CLAIM,
     EVENT,
     FIRST_PARTITION,
@@ -34,17 +35,16 @@ from registry_api.storage.records import (
     REVISION,
     UNDELIVERED,
     VIEW,
-    Quarantined,
     end_of,
     escape,
     event_key,
-    parse,
-    parse_view,
     partition_of,
-    readable,
+    partitions_of,
 )
+from registry_api.storage.paging import Continuation, following
+from registry_api.storage.records import Quarantined, page_of, parse
 from registry_api.storage.retention import sweep
-from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Replace, Row, Rows, Slice, Upsert, Write
+from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Replace, Row, Rows, Upsert, Write, readable
 
 # Claims of idempotency keys have partitions of their own, outside of every tenant's range: a key is the caller's,
 # whichever registry it is used for.
@@ -74,15 +74,6 @@ class RegistryStore:
         row = await self._rows.get(partition_of(key), REGISTRY)
         return None if row is None else Stored(parse(Registry, row), row.version)
 
-    async def read_view(self, key: RegistryKey) -> View | None:
-        """Return what callers read of a registry, made anew where it is not kept as it should be, or None."""
-        row = await self._rows.get(partition_of(key), VIEW)
-        kept = next(readable(parse_view, [row] if row is not None else ()), None)
-        if kept is not None:
-            return kept
-        stored = await self.read(key)
-        return None if stored is None else view_of(stored.registry)
-
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
         row = await self._rows.get(partition_of(key), _operation_key(operation_id))
@@ -90,13 +81,10 @@ class RegistryStore:
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries of a tenant, in the order of their keys."""
-        found = await self._scan(tenant, REGISTRY, limit, continuation)
-        return page_of(Registry, found, f"{tenant}:{REGISTRY}")
-
-    async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
-        """Return what callers read of up to `limit` registries of a tenant, in the order of their keys."""
-        found = await self._scan(tenant, VIEW, limit, continuation)
-        return Page([*readable(parse_view, found.rows)], following(found, f"{tenant}:{VIEW}"))
+        scope = f"{tenant}:{REGISTRY}"
+        start = Continuation.decode(continuation, scope)
+        found = await self._rows.scan(*partitions_of(tenant), REGISTRY, limit, start)
+        return page_of(Registry, found, scope)
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations of a registry, the newest first: that is the order of their ids."""
@@ -184,11 +172,6 @@ class RegistryStore:
             writes.append(_replay_write(commit.replay))
         versions = await self._rows.transact(partition_of(commit.key), writes)
         return versions[0]
-
-    async def _scan(self, tenant: str, kind: str, limit: int, continuation: str | None) -> Slice:
-        """Scan the rows of a tenant's registries that there is one of for each."""
-        first, end = (escape(tenant) + delimiter for delimiter in ":;")
-        return await self._rows.scan(first, end, kind, limit, Continuation.decode(continuation, f"{tenant}:{kind}"))
 
     async def _list(
         self, model: type[_Record], key: RegistryKey, prefix: str, limit: int, continuation: str | None

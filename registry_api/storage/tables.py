@@ -8,10 +8,10 @@ from itertools import count, takewhile
 from typing import Any
 from urllib.parse import quote
 
-from registry_api.service.records import Conflict
+from registry_api.service.ports import Conflict
 from registry_api.storage import batch
 from registry_api.storage.connection import Connection
-from registry_api.storage.records import end_of
+from registry_api.storage.keys import end_of
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check, stored
 from registry_api.storage.service import Service, StorageError
 

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from registry_api import bootstrap
 from registry_api.service import delivering
-from registry_api.service.audience import Notice
+from registry_api.service.messages import Notice
 from registry_api.worker.messages import read
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import azure.functions as func
 
 from registry_api import bootstrap
 from registry_api.service import reconcile, resync
-from registry_api.service.ports import Message
+from registry_api.service.messages import Message
 from registry_api.worker.messages import read
 
 

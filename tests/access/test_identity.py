@@ -14,8 +14,8 @@ from registry_api.access.identity import identity_for
 from registry_api.access.keys import PipelineKeys
 from registry_api.access.tokens import issuer_of
 from registry_api.configured import PipelineKey
+from registry_api.domain.caller import Caller
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from tests.access.issuer import AUDIENCE, CLIENT, OBJECT, OTHER_TENANT, TENANT, Issuer

@@ -13,8 +13,8 @@ import jwt
 import pytest
 
 from registry_api.access.tokens import AccessTokens
+from registry_api.domain.caller import Caller
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller
 from tests.access.issuer import CLIENT, OBJECT, OTHER_TENANT, TENANT, Issuer, private_key
 
 FORGED = int(os.environ.get("FORGED_TOKENS", "20000"))

@@ -3,8 +3,10 @@
 from typing import Any
 
 from devstack.resource_manager.running import RunningResourceManager
-from registry_api.domain.registry import ProvisioningState, RegistryKey
-from registry_api.domain.resources import Placement, ResourceState
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.placement import Placement
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.resources import ResourceState
 from registry_api.provisioning.azureml import MachineLearningBackend
 from tests.azure.world import SUBSCRIPTION, AzureWorld, perform
 from tests.simulation.boundaries import Hook

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from devstack.resource_manager.running import RunningResourceManager
-from registry_api.domain.registry import ProvisioningState, RegistryKey
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.provisioning_state import ProvisioningState
 from tests.azure.learning import LearningWorld
 from tests.azure.world import AzureWorld, others_are_done
 from tests.simulation.boundaries import Call

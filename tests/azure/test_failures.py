@@ -9,11 +9,11 @@ from azure.identity import CredentialUnavailableError
 
 from registry_api.domain.plan import Action, Verb
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.resources import FailureKind, Kind, Resource, ResourceState
 from registry_api.provisioning.arm import ResourceManager
 from registry_api.provisioning.azure import AzureBackend
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.azure.world import AzureWorld, Token
 
 ACCOUNTS = "Microsoft.Storage/storageAccounts"

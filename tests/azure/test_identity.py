@@ -15,8 +15,8 @@ from devstack.certificate import Certificate
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api import bootstrap
 from registry_api.provisioning.azure import AzureBackend
-from registry_api.service.ports import Message
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.messages import Message
+from registry_api.service.ports import StorageUnavailable
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from registry_api.storage.connection import Endpoint

@@ -6,10 +6,11 @@ import pytest
 
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.plan import Action, Verb
-from registry_api.domain.registry import DRIFTED, ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import DRIFTED
 from registry_api.domain.resources import FailureKind, Kind
 from registry_api.provisioning.azure import COOL_DOWN
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.azure.world import AzureWorld
 
 _SLASHES_OF_A_GROUP = 4

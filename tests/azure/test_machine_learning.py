@@ -9,12 +9,13 @@ import pytest
 from devstack.azurite import Azurite
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.placement import Placement
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import ProvisioningState
-from registry_api.domain.resources import Placement, ResourceState
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.resources import ResourceState
 from registry_api.http.resource_manager.rendering import registry_resource
-from registry_api.service.ports import BackendError
-from registry_api.service.views import view_of
+from registry_api.service.backend import BackendError
+from registry_api.service.showing import view_of
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from tests.azure.learning import DELEGATED, PATH, LearningWorld, converged

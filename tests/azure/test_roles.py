@@ -15,9 +15,9 @@ from registry_api.access.azure_authorization import AzureAuthorization
 from registry_api.access.azure_roles import KEEP, KEEP_DEFINITIONS, KEEP_NOTHING, AzureRoles
 from registry_api.access.roles import CombinedRoles, StaticRoles
 from registry_api.domain.assignments import RoleBook
+from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller
 from registry_api.domain.scope import Scope
 from registry_api.service.ports import Roles
 from tests.azure.world import Token

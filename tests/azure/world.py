@@ -10,14 +10,17 @@ from typing import Any, Self
 from azure.core.credentials import AccessToken
 
 from devstack.resource_manager.running import RunningResourceManager
-from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.domain.resources import Kind, Placement, Resource
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.placement import Placement
+from registry_api.domain.registry import Registry
+from registry_api.domain.resources import Kind, Resource
 from registry_api.provisioning.arm import ResourceManager
 from registry_api.provisioning.arm_resources import Description, describe
 from registry_api.provisioning.azure import AzureBackend
 from registry_api.provisioning.azureml import MachineLearningBackend
 from registry_api.service import reconcile, resync
-from registry_api.service.ports import Message, Ports
+from registry_api.service.messages import Message
+from registry_api.service.ports import Ports
 from tests.service.world import World
 from tests.simulation.boundaries import Call, Hook, guard
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import RegistryKey
 from registry_api.service.records import Revision
 from registry_api.settings import Settings
 from registry_api.storage.names import TABLE

@@ -8,16 +8,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from registry_api.domain.placement import Placement
 from registry_api.domain.problems import Code, Problem, Refusal
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Failure, FailureKind, Placement, Resource
+from registry_api.domain.resources import Failure, FailureKind, Resource
 from registry_api.domain.validation import examine, examine_regions
 from registry_api.http.errors import error_body
 from registry_api.http.resource_manager.bodies import RegistryList, RegistryResource
 from registry_api.http.resource_manager.rendering import operation_status, registry_resource
 from registry_api.service import amending, history, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import BackendError, Ports, Store
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Ports, Store
 from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.store import RegistryStore

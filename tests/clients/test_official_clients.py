@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.validation import examine
 from tests.clients.conftest import DOCUMENTS, LONG, SUBSCRIPTION
 

@@ -11,6 +11,7 @@ from registry_api.storage.queues import StorageQueue
 from registry_api.storage.rows import Rows
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows
+from registry_api.storage.views import RegistryViews
 from tests.contract.faulty import FaultyProxy
 from tests.contract.receivers import AzureReceiver, MemoryReceiver, Receiver
 from tests.contract.sdk.queues import SdkQueue
@@ -59,6 +60,12 @@ def store(rows: Rows) -> RegistryStore:
     return RegistryStore(rows)
 
 
+@pytest.fixture
+def views(rows: Rows) -> RegistryViews:
+    """Return the views in the same rows."""
+    return RegistryViews(rows)
+
+
 @pytest.fixture(params=IMPLEMENTATIONS)
 async def receiver(request: pytest.FixtureRequest) -> AsyncIterator[Receiver]:
     """Yield the receiving end of an implementation's queue, which is not there yet."""
@@ -86,13 +93,19 @@ async def queue_proxy(azurite: Azurite) -> AsyncIterator[FaultyProxy]:
 
 
 @pytest.fixture
-async def proxied_store(
+async def proxied_rows(
     azurite: Azurite, table_proxy: FaultyProxy, new_rows: type[TableRows | SdkRows]
-) -> AsyncIterator[RegistryStore]:
-    """Yield a store that reaches its table through the proxy."""
+) -> AsyncIterator[Rows]:
+    """Yield rows whose table is reached through the proxy."""
     tables = new_rows(table_proxy.before(azurite.connection_string()), f"table{secrets.token_hex(8)}")
-    yield RegistryStore(tables)
+    yield tables
     await tables.close()
+
+
+@pytest.fixture
+def proxied_store(proxied_rows: Rows) -> RegistryStore:
+    """Return a store that reaches its table through the proxy."""
+    return RegistryStore(proxied_rows)
 
 
 @pytest.fixture

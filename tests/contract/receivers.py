@@ -10,8 +10,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.queue import StorageErrorCode
 from azure.storage.queue.aio import QueueClient
 
-from registry_api.service.ports import WorkQueue
-from registry_api.service.records import Conflict
+from registry_api.service.ports import Conflict, WorkQueue
 from registry_api.storage.memory import Delivery, MemoryQueue
 from registry_api.storage.queues import StorageQueue
 from tests.contract.records import NOW

@@ -3,14 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 from registry_api.domain import lifecycle, visits
+from registry_api.domain.caller import Caller
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.regions import catalogue
-from registry_api.domain.registry import Caller, Registry, RegistryKey, Visit
+from registry_api.domain.registry import Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
-from registry_api.service.ports import Message
+from registry_api.service.messages import Message
 from registry_api.service.records import Commit, Revision
+from registry_api.storage.store import RegistryStore
 
 NOW = datetime(2026, 11, 23, 22, 15, 0, 123456, tzinfo=UTC)
 VISIT = Visit(token="visit-1", due=NOW + timedelta(seconds=1))
@@ -111,3 +114,10 @@ def message(name: str = "demo") -> Message:
 
 
 ELSEWHERE = RegistryKey.of("t1", "nothing-here")
+
+
+async def keep(store: RegistryStore, registry: Registry, replaces: str | None = None) -> str:
+    """Commit a registry with its operation and revision; return its version."""
+    version = await store.commit(acceptance_of(registry, replaces))
+    assert version is not None
+    return version

@@ -7,8 +7,9 @@ import pytest
 
 from registry_api.domain import delivery
 from registry_api.domain.delivery import Cursor, DeliveryFailure, Outstanding, Undelivered
-from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.records import Conflict, Kept
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.registry import Registry
+from registry_api.service.ports import Conflict, Kept
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.rows import Position, Rows, Upsert
 from registry_api.storage.store import RegistryStore

@@ -11,7 +11,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from registry_api.storage import tables
 from registry_api.storage.connection import Bearer, Endpoint, SharedKey, address_of
 from registry_api.storage.http import Connections, NoAnswerError

@@ -7,8 +7,8 @@ import pytest
 from azure.storage.queue.aio import QueueClient
 
 from devstack.azurite import Azurite
-from registry_api.service.ports import Message
-from registry_api.service.records import Conflict
+from registry_api.service.messages import Message
+from registry_api.service.ports import Conflict
 from registry_api.storage.messages import whole_seconds
 from registry_api.storage.queues import StorageQueue
 from tests.contract.receivers import Receiver

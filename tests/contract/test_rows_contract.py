@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_api.service.records import Conflict
+from registry_api.service.ports import Conflict
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Rows, Upsert, Write
 
 PARTITION = "t1:demo"

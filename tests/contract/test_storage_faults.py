@@ -10,12 +10,14 @@ from datetime import timedelta
 import pytest
 
 from devstack.azurite import Azurite
-from registry_api.service.records import Conflict, StorageUnavailable
+from registry_api.service.ports import Conflict, StorageUnavailable
 from registry_api.settings import DEVELOPMENT_KEY
 from registry_api.storage import service
 from registry_api.storage.queues import StorageQueue
+from registry_api.storage.rows import Rows
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.tables import TableRows
+from registry_api.storage.views import RegistryViews
 from tests.contract.faulty import Fault, FaultyProxy
 from tests.contract.records import ELSEWHERE, acceptance_of, message, new, updated
 from tests.contract.sdk import client
@@ -32,14 +34,14 @@ NOT_DONE = [Fault.SERVER_BUSY, Fault.SERVER_FAILS, Fault.THROTTLED, Fault.REQUES
 Queue = StorageQueue | SdkQueue
 NewRows = type[TableRows | SdkRows]
 NewQueue = type[Queue]
-Call = Callable[[RegistryStore, Queue], Awaitable[object]]
+Call = Callable[[Rows, Queue], Awaitable[object]]
 CALLS: dict[str, Call] = {
-    "read": lambda store, _: store.read(ELSEWHERE),
-    "read_view": lambda store, _: store.read_view(ELSEWHERE),
-    "read_operation": lambda store, _: store.read_operation(ELSEWHERE, "x.1"),
-    "list_views": lambda store, _: store.list_views("t1", 10, None),
-    "list": lambda store, _: store.list("t1", 10, None),
-    "commit": lambda store, _: store.commit(acceptance_of(new())),
+    "read": lambda rows, _: RegistryStore(rows).read(ELSEWHERE),
+    "read_operation": lambda rows, _: RegistryStore(rows).read_operation(ELSEWHERE, "x.1"),
+    "list": lambda rows, _: RegistryStore(rows).list("t1", 10, None),
+    "commit": lambda rows, _: RegistryStore(rows).commit(acceptance_of(new())),
+    "read_view": lambda rows, _: RegistryViews(rows).read(ELSEWHERE),
+    "list_views": lambda rows, _: RegistryViews(rows).list("t1", 10, None),
     "send": lambda _, queue: queue.send(message(), AT_ONCE),
 }
 
@@ -50,7 +52,7 @@ async def fails(call: Call, connection_string: str, new_rows: NewRows, new_queue
     queue = new_queue(connection_string, "provisioning")
     try:
         with pytest.raises(StorageUnavailable) as caught:
-            await call(RegistryStore(tables), queue)
+            await call(tables, queue)
     finally:
         await tables.close()
         await queue.close()
@@ -141,7 +143,7 @@ async def test_a_message_is_sent_again(proxied_queue: Queue, queue_proxy: Faulty
 
 
 async def test_storage_that_falls_silent_is_given_up(
-    proxied_store: RegistryStore,
+    proxied_rows: Rows,
     proxied_queue: Queue,
     table_proxy: FaultyProxy,
     queue_proxy: FaultyProxy,
@@ -155,12 +157,13 @@ async def test_storage_that_falls_silent_is_given_up(
     for call in CALLS.values():
         begin = time.monotonic()
         with pytest.raises(StorageUnavailable, match="did not answer within"):
-            await call(proxied_store, proxied_queue)
+            await call(proxied_rows, proxied_queue)
         assert time.monotonic() - begin < 2
 
 
 async def test_it_recovers_by_itself(
     proxied_store: RegistryStore,
+    proxied_rows: Rows,
     proxied_queue: Queue,
     table_proxy: FaultyProxy,
     queue_proxy: FaultyProxy,
@@ -172,7 +175,7 @@ async def test_it_recovers_by_itself(
     await queue_proxy.stop()
     for call in CALLS.values():
         with pytest.raises(StorageUnavailable):
-            await call(proxied_store, proxied_queue)
+            await call(proxied_rows, proxied_queue)
     await table_proxy.start()
     await queue_proxy.start()
     await proxied_store.commit(acceptance_of(updated(new()), version))

@@ -9,13 +9,14 @@ from itertools import count
 import pytest
 
 from registry_api.domain.events import Event, EventType
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.problems import Code, Problem
-from registry_api.domain.registry import Registry, RegistryKey
-from registry_api.service.records import Claim, Commit, Conflict, Progress, Replay, Revision
-from registry_api.service.views import view_of
-from registry_api.storage.records import Quarantined, UnreadableRowError
-from registry_api.storage.rows import ANY_VERSION, Delete, Rows, Upsert
+from registry_api.domain.registry import Registry
+from registry_api.service.ports import Conflict
+from registry_api.service.records import Claim, Commit, Progress, Replay, Revision
+from registry_api.storage.records import Quarantined
+from registry_api.storage.rows import Rows, UnreadableRowError, Upsert
 from registry_api.storage.store import RegistryStore
 from tests.contract.records import (
     ELSEWHERE,
@@ -23,19 +24,13 @@ from tests.contract.records import (
     acceptance_of,
     huge,
     in_every_state,
+    keep,
     message,
     new,
     removal_of,
     revision_of,
     updated,
 )
-
-
-async def keep(store: RegistryStore, registry: Registry, replaces: str | None = None) -> str:
-    """Commit a registry with its operation and revision; return its version."""
-    version = await store.commit(acceptance_of(registry, replaces))
-    assert version is not None
-    return version
 
 
 async def names_of(store: RegistryStore, tenant: str, limit: int = 100) -> list[str]:
@@ -289,33 +284,6 @@ async def test_a_row_of_another_make_is_told_apart_from_a_wrong_request(store: R
     assert not issubclass(UnreadableRowError, ValueError)
 
 
-async def test_a_row_that_cannot_be_read_hides_no_other(store: RegistryStore, rows: Rows) -> None:
-    """Lists leave out what somebody else has written; where it is a view, callers see what the record says."""
-    first, second = new("First"), new("Second")
-    for registry in (first, second):
-        await store.commit(acceptance_of(registry))
-    for garbage in ("garbage", "x\ny\n{}"):
-        await rows.transact("t1:first", [Upsert("view", garbage), Upsert("event:x", garbage)])
-        await rows.transact("t1:third", [Upsert("registry", garbage)])
-
-        assert [view.place[1] for view in (await store.list_views("t1", 10, None)).items] == ["Second"]
-        assert [one.spec.name for one in (await store.list("t1", 10, None)).items] == ["First", "Second"]
-        assert (await store.list_events(first.key, 10, None)).items == []
-        assert await store.read_view(first.key) == view_of(first)
-        with pytest.raises(UnreadableRowError):
-            await store.read(RegistryKey.of("t1", "third"))
-
-
-async def test_a_registry_without_its_view_is_there(store: RegistryStore, rows: Rows) -> None:
-    """What callers see of it is made of its record, as of one that an earlier build has written."""
-    registry = new()
-    await store.commit(acceptance_of(registry))
-    await rows.transact("t1:demo", [Delete("view", ANY_VERSION)])
-
-    assert await store.read_view(registry.key) == view_of(registry)
-    assert await store.read_view(RegistryKey.of("t1", "never")) is None
-
-
 async def test_the_resync_begins_anew_where_nobody_can_tell_how_far_it_has_come(
     store: RegistryStore, rows: Rows
 ) -> None:
@@ -416,27 +384,6 @@ async def test_the_walk_passes_every_registry_of_every_tenant(store: RegistrySto
     assert seen == versions
     with pytest.raises(ValueError, match="continuation"):
         await store.walk(3, "nothing")
-
-
-async def test_what_callers_read_is_kept_with_the_registry(store: RegistryStore) -> None:
-    """A view is that of the registry, after every change, and goes with it; a list has those of all, in order."""
-    one, other = new("Demo"), new("Later")
-    assert (await store.read_view(one.key), (await store.list_views("t1", 9, None)).items) == (None, [])
-
-    version = await keep(store, one)
-    await keep(store, other)
-    changed = updated(one)
-    version = await keep(store, changed, version)
-    assert await store.read_view(one.key) == view_of(changed)
-    page = await store.list_views("t1", 1, None)
-    rest = await store.list_views("t1", 1, page.continuation)
-    assert (page.items, rest.items, rest.continuation) == ([view_of(changed)], [view_of(other)], None)
-    with pytest.raises(ValueError, match="another list"):
-        await store.list("t1", 1, page.continuation)
-
-    await store.commit(removal_of(changed, version))
-    assert await store.read_view(one.key) is None
-    assert (await store.list_views("t1", 9, None)).items == [view_of(other)]
 
 
 async def test_the_sweep_removes_what_nobody_needs_any_more(store: RegistryStore, rows: Rows) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from registry_api.domain.delivery import GIVE_UP_AFTER
 from registry_api.domain.events import Event, EventType
-from registry_api.domain.notifications import NotificationType, cloud_event
+from registry_api.domain.notifications import cloud_event
 from registry_api.domain.operation import OperationKind
 from registry_api.domain.scope import Scope
+from registry_api.domain.subscribers import NotificationType
 from registry_api.notification.courier import signatures
 from registry_api.service.audience import Letter
 from registry_api.service.delivering import DELIVERY_TIME

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry_api.domain import lifecycle, visits
+from registry_api.domain.caller import Caller
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Observation, Presence, plan
-from registry_api.domain.registry import Caller, Registry, Visit
+from registry_api.domain.registry import Registry, Visit
 from registry_api.domain.resources import ResourceKey
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation

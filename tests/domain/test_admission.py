@@ -8,10 +8,11 @@ import pytest
 
 from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete
+from registry_api.domain.caller import Caller
 from registry_api.domain.changes import Change, changes
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.problems import Problem, Refusal
-from registry_api.domain.registry import Caller, Registry, Visit
+from registry_api.domain.registry import Registry, Visit
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 

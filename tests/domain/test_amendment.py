@@ -8,7 +8,8 @@ from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_amendment, admit_removal
 from registry_api.domain.completion import complete
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import Registry
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.validation import examine, examine_regions
 from tests.domain.registries import NOW, SCOPE, acceptance, succeeded

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from registry_api.domain import lifecycle
-from registry_api.domain.events import NOWHERE, Event, EventType, Origin, events_of
+from registry_api.domain.events import Event, EventType, events_of
 from registry_api.domain.operation import OperationKind
+from registry_api.domain.origin import NOWHERE, Origin
 from registry_api.domain.registry import DRIFTED, FALSE, TRUE, Registry
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.status import with_condition

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from registry_api.domain import lifecycle, visits
+from registry_api.domain.caller import Caller
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.operation import DEADLINE, OperationStatus
+from registry_api.domain.placement import Placement
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import LEASE, READY, Caller, ProvisioningState, Registry, Visit
-from registry_api.domain.resources import Failure, FailureKind, Placement, ResourceKey, ResourceState
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import LEASE, READY, Registry, Visit
+from registry_api.domain.resources import Failure, FailureKind, ResourceKey, ResourceState
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 from registry_api.domain.visits import Findings

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from registry_api.domain import lifecycle
+from registry_api.domain.caller import Caller, service_of
 from registry_api.domain.operation import (
     DEADLINE,
     Operation,
@@ -15,7 +16,7 @@ from registry_api.domain.operation import (
     registry_key_in,
 )
 from registry_api.domain.plan import Presence
-from registry_api.domain.registry import Caller, Condition, Registry, service_of
+from registry_api.domain.registry import Condition, Registry
 from registry_api.domain.resources import Failure, FailureKind, ResourceState
 from registry_api.domain.visits import end_visit
 from tests.domain.registries import ADA, EVE, NOW, SCOPE, acceptance, begun, created, seen, spec, succeeded

@@ -2,8 +2,9 @@
 
 import pytest
 
+from registry_api.domain.placement import Placement
 from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
-from registry_api.domain.resources import Kind, Placement, Resource, ResourceKey, assign, name_of, rename, wanted
+from registry_api.domain.resources import Kind, Resource, ResourceKey, assign, name_of, rename, wanted
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 
 EAST_WEST = RegistrySpec(

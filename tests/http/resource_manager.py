@@ -9,13 +9,10 @@ import azure.functions as func
 import pytest
 
 from registry_api import bootstrap
-from registry_api.access.identity import identity_for
-from registry_api.access.webhooks import Webhooks
-from registry_api.bootstrap import App
 from registry_api.http.functions import function_of, no_such_route
 from registry_api.http.routes import ALL_ROUTES
 from registry_api.settings import Settings
-from tests.http.twins import SETTINGS
+from tests.http.twins import SETTINGS, WorldApp
 from tests.service.world import World
 
 URL = "http://localhost:7071/api"
@@ -44,10 +41,7 @@ class Door:
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
-        settings = Settings.read(SETTINGS)
-        self.app = App(
-            settings, self.world.ports, identity_for(settings, self.world.clock), Webhooks((), self.world.clock)
-        )
+        self.app = WorldApp(Settings.read(SETTINGS), self.world)
 
     async def ask(self, method: str, address: str, body: object = None, **headers: str) -> Told:
         """Ask, with an api-version unless the address has a query."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from registry_api.bootstrap import App
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.http.functions import function_of
 from tests.http.twins import ROUTE, body_of, request
 

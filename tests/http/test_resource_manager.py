@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Caller
 from registry_api.domain.resources import Failure
 from registry_api.http.resource_manager.contract import VERSIONS
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.http.resource_manager import GROUP, PROVIDER, SUBSCRIPTION, URL, VERSION, Door, open_door, recorded, region
 from tests.service.world import World
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ from registry_api.access.roles import StaticRoles
 from registry_api.bootstrap import App, RandomIds, SystemClock
 from registry_api.domain import regions
 from registry_api.domain.assignments import RoleBook
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.spec import MAX_REPLICATION_COUNT, MAX_TAGS
 from registry_api.http import health, rim
 from registry_api.http.documents import MAX_BYTES
@@ -22,7 +21,7 @@ from registry_api.http.functions import function_of, no_such_route
 from registry_api.http.messages import Answer, Request
 from registry_api.http.route import Route
 from registry_api.http.routes import ALL_ROUTES
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from registry_api.storage.memory import MemoryQueue
@@ -127,7 +126,7 @@ async def test_storage_that_is_away_is_told(app: App, monkeypatch: pytest.Monkey
     async def away(*_: object) -> None:
         raise StorageUnavailable("account key")
 
-    monkeypatch.setattr(app.ports.store, "read_view", away)
+    monkeypatch.setattr(app.views, "read", away)
     response = await function_of(ROUTE["get_registry"])(request())
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
@@ -213,7 +212,8 @@ async def test_a_host_that_is_none_is_refused(app: App, host: str) -> None:
 async def test_a_plan_is_refused_like_what_it_plans(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may not read is refused, and an outage is an outage: neither is a plan with problems."""
     for roles, status in ((StaticRoles(RoleBook()), 403), (Away(), 503)):
-        changed = app._replace(ports=replace(app.ports, roles=roles))
+        changed = app_for(SETTINGS)
+        changed.roles = roles
         monkeypatch.setattr(bootstrap, "app", lambda changed=changed: changed)
         response = await function_of(ROUTE["plan_registry"])(request("POST", body=b"location: eastus"))
         assert response.status_code == status
@@ -256,7 +256,7 @@ async def test_a_request_that_takes_too_long_is_answered(app: App, monkeypatch: 
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(app.ports.store, "read_view", hang)
+    monkeypatch.setattr(app.views, "read", hang)
     monkeypatch.setattr(rim, "_ANSWER_WITHIN", 0.01)
     response = await function_of(ROUTE["get_registry"])(request())
 

@@ -3,18 +3,22 @@
 import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
-from registry_api.domain.registry import RegistryKey
 from registry_api.http.routes import ROUTES
-from registry_api.service.records import Claim, Page
+from registry_api.service.ports import Page
+from registry_api.service.records import Claim
 from registry_api.service.views import View
 from registry_api.storage.store import RegistryStore
+from registry_api.storage.views import RegistryViews
 from tests.http.exchange import THEIRS
 from tests.http.two_tenants import attack
+from tests.service.world import World
 
 REQUESTS = int(os.environ.get("TWO_TENANT_REQUESTS", "3000"))
 AT_ONCE = 300  # after which both begin anew: twins get slow when they are full
@@ -49,19 +53,34 @@ class SharesKeys(RegistryStore):
         return await super().claim(THEIRS, idempotency_key, claim, now)
 
 
-class SharesPages(RegistryStore):
+class SharesPages(RegistryViews):
     """Takes a continuation for whoever's it is."""
 
-    async def list_views(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
+    async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """List registries."""
         try:
-            return await super().list_views(tenant, limit, continuation)
+            return await super().list(tenant, limit, continuation)
         except ValueError:
-            return await super().list_views(THEIRS, limit, continuation)
+            return await super().list(THEIRS, limit, continuation)
 
 
-@pytest.mark.parametrize("store", [FindsOperations, SharesKeys, SharesPages])
-async def test_a_leak_would_be_noticed(monkeypatch: pytest.MonkeyPatch, store: type[RegistryStore]) -> None:
+def finds_operations(world: World) -> None:
+    """Let operations of others be found."""
+    world.store = FindsOperations(world.rows)
+
+
+def shares_keys(world: World) -> None:
+    """Let idempotency keys be shared."""
+    world.store = SharesKeys(world.rows)
+
+
+def shares_pages(world: World) -> None:
+    """Let continuations be shared."""
+    world.views = SharesPages(world.rows)
+
+
+@pytest.mark.parametrize("leak", [finds_operations, shares_keys, shares_pages])
+async def test_a_leak_would_be_noticed(monkeypatch: pytest.MonkeyPatch, leak: Callable[[World], None]) -> None:
     """With a store that does not keep tenants apart in one of its methods, the comparison fails."""
     with pytest.raises(AssertionError, match="request"):
-        await attack(1500, 1, monkeypatch, store)
+        await attack(1500, 1, monkeypatch, leak)

@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from registry_api.http.bodies import RegistryBody
-from registry_api.service.views import FORM, View, view_of
+from registry_api.service.showing import FORM, view_of
+from registry_api.service.views import View
 from tests.contract.records import in_every_state
 
 _FORMS = {1: "d721a73f6c28a597"}

@@ -8,7 +8,7 @@ import pytest
 
 from registry_api import bootstrap
 from registry_api.bootstrap import App
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.http.documents import MAX_BYTES, MAX_DOCUMENTS
 from registry_api.http.functions import function_of
 from registry_api.settings import Settings

@@ -1,30 +1,62 @@
 """The app at its rim, on twins of everything behind it."""
 
 import json
+from functools import cached_property
 from typing import Any
 
 import azure.functions as func
 
-from registry_api.access.identity import identity_for
-from registry_api.access.roles import StaticRoles
-from registry_api.access.webhooks import Webhooks
-from registry_api.bootstrap import App, RandomIds, SystemClock
+from registry_api.bootstrap import App, SystemClock
 from registry_api.http.routes import ALL_ROUTES
-from registry_api.service.ports import Ports
+from registry_api.service.ports import Ports, Roles, Views
 from registry_api.settings import Settings
 from registry_api.storage.memory import MemoryQueue, MemoryRows
-from registry_api.storage.store import RegistryStore
+from tests.service.world import World
 
 ROUTE = {route.name: route for route in ALL_ROUTES}
 SETTINGS = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
 
 
+class TwinApp(App):
+    """An app on twins of its storage."""
+
+    @cached_property
+    def rows(self) -> MemoryRows:
+        """Return rows in memory."""
+        return MemoryRows()
+
+    @cached_property
+    def queue(self) -> MemoryQueue:
+        """Return a queue in memory."""
+        return MemoryQueue(self._clock)
+
+
+class WorldApp(App):
+    """An app on everything that a world has."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        super().__init__(settings, world.clock)
+        self._world = world
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Return those of the world."""
+        return self._world.roles
+
+    @cached_property
+    def views(self) -> Views:
+        """Return those of the world."""
+        return self._world.views
+
+    @cached_property
+    def ports(self) -> Ports:
+        """Return those of the world."""
+        return self._world.ports
+
+
 def app_for(environment: dict[str, str]) -> App:
     """Return an app on twins of its storage."""
-    settings = Settings.read(environment)
-    clock = SystemClock()
-    ports = Ports(RegistryStore(MemoryRows()), MemoryQueue(clock), clock, RandomIds(), StaticRoles(settings.role_book))
-    return App(settings, ports, identity_for(settings, clock), Webhooks(settings.webhooks, clock))
+    return TwinApp(Settings.read(environment), SystemClock())
 
 
 def request(method: str = "GET", path: str = "registries/Demo1", body: bytes = b"", **headers: str) -> func.HttpRequest:

@@ -9,7 +9,7 @@ import json
 import random
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from types import SimpleNamespace
@@ -20,15 +20,12 @@ import azure.functions as func
 import pytest
 
 from registry_api import bootstrap
-from registry_api.access.identity import identity_for
 from registry_api.access.roles import StaticRoles
 from registry_api.access.webhooks import Webhooks
-from registry_api.bootstrap import App
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.sources import WebhookSource
 from registry_api.http import continuations, functions, rim
 from registry_api.settings import Settings
-from registry_api.storage.store import RegistryStore
 from tests import senders
 from tests.courier import subscriber
 from tests.http.attacker import Attacker, Loot
@@ -45,7 +42,7 @@ from tests.http.exchange import (
     Ask,
     Reply,
 )
-from tests.http.twins import ROUTE, SETTINGS
+from tests.http.twins import ROUTE, SETTINGS, WorldApp
 from tests.service.world import CountingIds, World
 
 
@@ -66,11 +63,11 @@ class Place:
     """One app and everything behind it.
 
     Args:
-        store: How storage is used.
+        leak: Puts something into the world that does not keep tenants apart.
         sources: Whose webhooks it takes.
     """
 
-    def __init__(self, store: type[RegistryStore] = RegistryStore, sources: Sequence[str] = tuple(SECRETS)) -> None:
+    def __init__(self, leak: Callable[[World], None] = lambda _: None, sources: Sequence[str] = tuple(SECRETS)) -> None:
         keys = [
             {
                 "name": name,
@@ -88,7 +85,7 @@ class Place:
         }
         settings = Settings.read(SETTINGS | scope)
         self.world = World(roles=StaticRoles(settings.role_book))
-        self.world.store = store(self.world.rows)
+        leak(self.world)
         self.world.ids = IdsByTenant()
         self.world.subscribers = (subscriber("ours", OURS), subscriber("theirs", THEIRS))
         acts = {"object_id": OBJECT, "subscription_id": SUBSCRIPTION, "resource_group": "ml"}
@@ -101,7 +98,8 @@ class Place:
             ],
             self.world.clock,
         )
-        self.app = App(settings, self.world.ports, identity_for(settings, self.world.clock), webhooks)
+        self.app = WorldApp(settings, self.world)
+        self.app.webhooks = webhooks
         self.requests = count(1)
 
     async def ask(self, ask: Ask, key: str, patch: pytest.MonkeyPatch) -> Reply:
@@ -200,14 +198,14 @@ async def snapshot(place: Place, patch: pytest.MonkeyPatch) -> list[tuple[int, b
 
 
 async def attack(
-    requests: int, seed: int, patch: pytest.MonkeyPatch, store: type[RegistryStore] = RegistryStore
+    requests: int, seed: int, patch: pytest.MonkeyPatch, leak: Callable[[World], None] = lambda _: None
 ) -> Counter[tuple[str, int]]:
     """Let our tenant do its worst, in a place with the other tenant and in one without; count the answers.
 
     Raises:
         AssertionError: If it is answered in another way, or anything of the other tenant is no longer as it was.
     """
-    together, alone, loot = Place(store), Place(store, ["ours"]), Loot()
+    together, alone, loot = Place(leak), Place(leak, ["ours"]), Loot()
     await settle_in(together, patch, loot)
     assert len(loot.continuations) > 20
     seen_before = await snapshot(together, patch)

@@ -12,8 +12,8 @@ import openapi_spec_validator
 import pytest
 import yaml
 
+from registry_api.domain.caller import NOBODY
 from registry_api.domain.names import is_registry_name
-from registry_api.domain.registry import NOBODY
 from registry_api.http import pages, schema
 from registry_api.http.messages import Request
 from registry_api.http.route import Route

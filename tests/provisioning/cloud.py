@@ -10,9 +10,10 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from registry_api.domain import lifecycle, visits
+from registry_api.domain.caller import Caller
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Action, Observation, Verb, plan
-from registry_api.domain.registry import Caller, Registry, Visit
+from registry_api.domain.registry import Registry, Visit
 from registry_api.domain.resources import Kind, Resource, ResourceKey
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec

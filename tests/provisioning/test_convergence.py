@@ -1,7 +1,8 @@
 """A registry becomes true: observe, plan, start, until nothing is left to do."""
 
 from registry_api.domain import lifecycle
-from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind, ResourceState
 from registry_api.provisioning.oci import push_artifact
 from tests.provisioning.cloud import Cloud, acceptance, contents, new_registry, resource_of, spec

@@ -12,7 +12,7 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, Kind
 from registry_api.provisioning import containers
 from registry_api.provisioning.local import LocalBackend
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from registry_api.settings import DEVELOPMENT_KEY
 from tests.provisioning.cloud import Cloud, new_registry, resource_of
 

@@ -8,7 +8,7 @@ from registry_api.domain.plan import Observation, Presence, Verb
 from registry_api.domain.resources import Failure, Kind
 from registry_api.provisioning import containers
 from registry_api.provisioning.containers import BeingDeletedError, Container
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.provisioning.cloud import Cloud, contents, new_registry, resource_of
 
 KINDS = [(Kind.STORAGE_ACCOUNT, "eastus"), (Kind.CONTAINER_REGISTRY, "eastus"), (Kind.REPLICA, "westus")]

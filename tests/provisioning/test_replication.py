@@ -14,7 +14,7 @@ from registry_api.domain.resources import Kind, Resource
 from registry_api.provisioning import oci, replication
 from registry_api.provisioning.containers import Container, unavailable
 from registry_api.provisioning.oci import push_artifact
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.provisioning.cloud import Cloud, contents, new_registry, resource_of
 
 LAYERS = [b"weights" * 1000, b"code", b""]

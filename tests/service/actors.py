@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from registry_api.access.roles import StaticRoles
 from registry_api.domain.assignments import RoleBook
+from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import Caller
 from registry_api.domain.scope import Scope
 
 TENANT = "tenant"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from registry_api.domain.delivery import DeliveryFailure, Undelivered
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.service import history
 from registry_api.storage.outbox import RegistryOutbox
 from tests.courier import subscriber

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.events import EventType
 from registry_api.domain.filters import Filter
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import deliveries, registries

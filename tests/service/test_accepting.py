@@ -6,20 +6,23 @@ from typing import Any
 
 import pytest
 
+from registry_api.domain.caller import Caller, service_of
 from registry_api.domain.conditions import Conditions
 from registry_api.domain.filters import Filter
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller, Registry, RegistryKey, service_of
+from registry_api.domain.registry import Registry
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import accepting, planning, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import announce
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.ports import Message
+from registry_api.service.messages import Message
+from registry_api.service.ports import Conflict, Page
 from registry_api.service.recording import commit_of
-from registry_api.service.records import Commit, Conflict, Page, Stored
+from registry_api.service.records import Commit, Stored
 from registry_api.service.views import View
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 
@@ -293,8 +296,8 @@ async def test_a_list_of_everything_makes_one_call() -> None:
         limits.append(limit)
         return Page([], "more")
 
-    world.store.list_views = short  # type: ignore[method-assign]
-    page = await reading.list_views(Filter(), 5, None, ASKING, ports=world.ports)
+    world.views.list = short  # type: ignore[method-assign]
+    page = await reading.list_views(Filter(), 5, None, ASKING, views=world.views, roles=world.roles)
     assert (page, limits) == (Page([], "more"), [5])
 
 
@@ -332,8 +335,10 @@ async def test_a_page_is_never_longer_than_asked_for() -> None:
     world = World()
     for number in range(8):
         await world.put("westus" if number % 3 == 0 else "eastus", name=f"R{number}")
-    first = await reading.list_views(Filter(location="eastus"), 3, None, ASKING, ports=world.ports)
-    rest = await reading.list_views(Filter(location="eastus"), 3, first.continuation, ASKING, ports=world.ports)
+    first = await reading.list_views(Filter(location="eastus"), 3, None, ASKING, views=world.views, roles=world.roles)
+    rest = await reading.list_views(
+        Filter(location="eastus"), 3, first.continuation, ASKING, views=world.views, roles=world.roles
+    )
 
     assert [view.place[1] for view in first.items] == ["R1", "R2", "R4"]
     assert [view.place[1] for view in rest.items] == ["R5", "R7"]

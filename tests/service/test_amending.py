@@ -7,7 +7,7 @@ import pytest
 from registry_api.domain.conditions import Conditions
 from registry_api.domain.operation import OperationKind
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.validation import examine_regions
 from registry_api.service import amending
 from registry_api.service.accepting import Intent

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import history, planning, reading, registries
@@ -148,7 +148,7 @@ async def test_a_list_shows_what_one_may_read(actor: str) -> None:
     continuation = None
     for _ in range(9):
         inquiry = Inquiry(caller(actor), HERE)
-        page = await reading.list_views(ALL, 1, continuation, inquiry, ports=world.ports)
+        page = await reading.list_views(ALL, 1, continuation, inquiry, views=world.views, roles=world.roles)
         found += [view.place[1] for view in page.items]
         continuation = page.continuation
         if continuation is None:
@@ -175,7 +175,7 @@ async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
     """Who may read nothing in the scope that it names is told so; a subscription may be named alone."""
     world = await world_of_registries()
     inquiry = scoped(caller(actor), scope)
-    listing = reading.list_views(inquiry.within, 9, None, inquiry, ports=world.ports)
+    listing = reading.list_views(inquiry.within, 9, None, inquiry, views=world.views, roles=world.roles)
 
     if isinstance(expected, str):
         assert (await answer(listing))[0] == expected
@@ -186,8 +186,12 @@ async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
 async def test_a_subscription_is_listed_alone() -> None:
     """A subscription without a group is a scope, too."""
     world, within = await world_of_registries(), Filter(subscription_id="s1")
-    page = await reading.list_views(within, 9, None, Inquiry(caller("reader"), HERE, within), ports=world.ports)
-    refused = reading.list_views(within, 9, None, Inquiry(caller("nobody"), HERE, within), ports=world.ports)
+    page = await reading.list_views(
+        within, 9, None, Inquiry(caller("reader"), HERE, within), views=world.views, roles=world.roles
+    )
+    refused = reading.list_views(
+        within, 9, None, Inquiry(caller("nobody"), HERE, within), views=world.views, roles=world.roles
+    )
 
     assert [view.place[1] for view in page.items] == ["Demo1", "Demo2", "Demo3"]
     with pytest.raises(Refusal, match="over scope '/subscriptions/s1';"):
@@ -198,7 +202,7 @@ async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
     """Who may read the group of one subscription is not refused for the group of the default one."""
     world, within = await world_of_registries(), Filter(resource_group="ml")
     elsewhere = Inquiry(caller("contributor"), Scope(subscription_id="s2", resource_group="ml"), within)
-    page = await reading.list_views(within, 9, None, elsewhere, ports=world.ports)
+    page = await reading.list_views(within, 9, None, elsewhere, views=world.views, roles=world.roles)
 
     assert [view.place[1] for view in page.items] == ["Demo1", "Demo2"]
 
@@ -261,6 +265,6 @@ async def test_nobody_may_do_anything_while_roles_cannot_be_told() -> None:
         with pytest.raises(Refusal, match="AuthorizationUnavailable"):
             await call(world, "Never1", Inquiry(ROOT, HERE))
     with pytest.raises(Refusal, match="AuthorizationUnavailable"):
-        await reading.list_views(ALL, 9, None, Inquiry(ROOT, HERE), ports=world.ports)
+        await reading.list_views(ALL, 9, None, Inquiry(ROOT, HERE), views=world.views, roles=world.roles)
     world.roles = ROLES
     assert await reading.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports) == before

@@ -8,9 +8,9 @@ import pytest
 from registry_api.domain import delivery
 from registry_api.domain.delivery import Cursor
 from registry_api.service import delivering
-from registry_api.service.audience import Notice
-from registry_api.service.ports import Ports
-from registry_api.service.records import Commit, Conflict, Kept
+from registry_api.service.messages import Notice
+from registry_api.service.ports import Conflict, Kept, Ports
+from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.outbox import RegistryOutbox
 from tests.courier import subscriber

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from registry_api.domain.caller import Caller
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.problems import Code, Refusal, refuse
-from registry_api.domain.registry import Caller, RegistryKey
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import deliveries, registries

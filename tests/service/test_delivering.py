@@ -9,13 +9,13 @@ import pytest
 
 from registry_api.domain.delivery import Outstanding
 from registry_api.domain.drift import CHECK_INTERVAL
-from registry_api.domain.registry import RegistryKey
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.service import delivering, history
 from registry_api.service.accepting import Intent
-from registry_api.service.audience import Notice
-from registry_api.service.ports import BackendError
-from registry_api.service.records import Kept
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Notice
+from registry_api.service.ports import Kept
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
 from tests.courier import subscriber

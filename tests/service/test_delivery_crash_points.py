@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.service.deliveries import Result
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.store import RegistryStore
 from tests.service.sending import accepted, change_as_ada, deliver, delivery, one, told

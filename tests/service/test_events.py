@@ -1,11 +1,11 @@
 """What is noted about a registry: who did what, when and from where, in the same transaction as the change."""
 
-from registry_api.domain.events import Origin
-from registry_api.domain.registry import Caller
+from registry_api.domain.caller import Caller
+from registry_api.domain.origin import Origin
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.service import history, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 
 BOB = Caller(tenant="tenant", name="bob")

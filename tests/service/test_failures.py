@@ -8,7 +8,7 @@ import pytest
 from registry_api.domain.plan import Observation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from tests.service.world import World
 
 

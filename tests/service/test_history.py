@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from registry_api.domain.events import Origin
+from registry_api.domain.caller import Caller
 from registry_api.domain.filters import Filter
+from registry_api.domain.origin import Origin
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import Caller
 from registry_api.service import history
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.records import Commit, Conflict, Page
+from registry_api.service.ports import Conflict, Page
+from registry_api.service.records import Commit
 from registry_api.storage.rows import ANY_VERSION, Delete
 from tests.service.world import ADA, ASKING, SCOPE, World
 

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from registry_api.domain import visits
 from registry_api.domain.operation import OperationStatus
+from registry_api.domain.placement import Placement
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.problems import Code
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.regions import catalogue
-from registry_api.domain.registry import ProvisioningState, Registry
-from registry_api.domain.resources import Failure, FailureKind, Placement, Resource
+from registry_api.domain.registry import Registry
+from registry_api.domain.resources import Failure, FailureKind, Resource
 from registry_api.domain.spec import (
     MAX_DESCRIPTION,
     MAX_PUBLISHER,
@@ -21,7 +23,8 @@ from registry_api.domain.spec import (
 )
 from registry_api.domain.visits import Findings
 from registry_api.provisioning.arm_resources import describe, details_of
-from registry_api.service.ports import BackendError, Ports
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Ports
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.rows import MOST_BYTES_OF_A_ROW, Delete, Write, bytes_of_row
 from registry_api.storage.store import RegistryStore

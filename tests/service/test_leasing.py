@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from registry_api.domain import visits
-from registry_api.domain.registry import CLOCK_SKEW, LEASE, RegistryKey
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.registry import CLOCK_SKEW, LEASE
 from registry_api.service import leasing
 from registry_api.service.leasing import KeptLease, under_lease
-from registry_api.service.records import Commit, StorageUnavailable, Stored
+from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import Commit, Stored
 from tests.service.world import World
 
 DEMO = RegistryKey("tenant", "demo1")

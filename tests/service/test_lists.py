@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from registry_api.domain.filters import Filter
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.service import reading
-from registry_api.service.records import Page
+from registry_api.service.ports import Page
 from registry_api.service.views import View
 from tests.service.world import ASKING, World
 
@@ -22,7 +22,7 @@ async def test_filters_find_what_matches() -> None:
     found: list[View] = []
     continuation, pages = None, 0
     while pages == 0 or continuation is not None:
-        page = await reading.list_views(wanted, 2, continuation, ASKING, ports=world.ports)
+        page = await reading.list_views(wanted, 2, continuation, ASKING, views=world.views, roles=world.roles)
         assert len(page.items) <= 2
         found += page.items
         continuation, pages = page.continuation, pages + 1
@@ -36,17 +36,17 @@ async def test_a_page_costs_the_same_in_a_large_tenant() -> None:
     for number in range(40):
         await world.put("eastus", name=f"R{number:02}")
     calls = 0
-    original = world.store.list_views
+    original = world.views.list
 
     async def counted(tenant: str, limit: int, continuation: str | None) -> Page[View]:
         nonlocal calls
         calls += 1
         return await original(tenant, limit, continuation)
 
-    world.store.list_views = counted  # type: ignore[method-assign]
-    rare = await reading.list_views(Filter(location="westus"), 5, None, ASKING, ports=world.ports)
+    world.views.list = counted  # type: ignore[method-assign]
+    rare = await reading.list_views(Filter(location="westus"), 5, None, ASKING, views=world.views, roles=world.roles)
     rare_calls, calls = calls, 0
-    full = await reading.list_views(Filter(), 5, None, ASKING, ports=world.ports)
+    full = await reading.list_views(Filter(), 5, None, ASKING, views=world.views, roles=world.roles)
 
     assert (len(rare.items), rare.continuation is not None, rare_calls) == (0, True, 4)
     assert (len(full.items), calls) == (5, 1)
@@ -70,6 +70,8 @@ async def test_every_part_of_a_filter_must_match(wanted: Filter, matches: bool) 
     """A registry is listed only if all of the filter is true of it; scopes are compared without case."""
     world = World()
     await world.put("eastus", tags={"a": "1"})
-    page = await reading.list_views(wanted, 9, None, replace(ASKING, within=wanted), ports=world.ports)
+    page = await reading.list_views(
+        wanted, 9, None, replace(ASKING, within=wanted), views=world.views, roles=world.roles
+    )
 
     assert bool(page.items) == matches

@@ -6,13 +6,15 @@ from unittest.mock import patch
 import pytest
 
 from registry_api.domain import visits
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import DEADLINE, OperationStatus
 from registry_api.domain.plan import Action, Observation, Verb
 from registry_api.domain.problems import Code, Refusal
-from registry_api.domain.registry import LEASE, Registry, RegistryKey
+from registry_api.domain.registry import LEASE, Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceState
 from registry_api.service import reconcile
-from registry_api.service.ports import BackendError, Message
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Message
 from registry_api.service.records import Commit
 from tests.service.world import INVISIBLE, World
 

@@ -9,8 +9,8 @@ import pytest
 
 from registry_api.domain.delivery import GIVE_UP_AFTER, DeliveryFailure
 from registry_api.service import delivering
-from registry_api.service.audience import Notice
-from registry_api.service.records import Conflict, StorageUnavailable
+from registry_api.service.messages import Notice
+from registry_api.service.ports import Conflict, StorageUnavailable
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.outbox import RegistryOutbox
 from tests.courier import subscriber

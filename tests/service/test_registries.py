@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.problems import Refusal
-from registry_api.domain.registry import RegistryKey
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import history, planning, registries
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import BackendError, Message
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Message
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 

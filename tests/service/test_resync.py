@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.plan import Observation, Presence
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import DRIFTED, READY, Registry, RegistryKey
+from registry_api.domain.registry import DRIFTED, READY, Registry
 from registry_api.domain.resources import Failure, Resource
 from registry_api.service import history, reading, resync
-from registry_api.service.ports import BackendError, Message
-from registry_api.service.records import Commit, StorageUnavailable
-from registry_api.service.views import view_of
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Message
+from registry_api.service.ports import StorageUnavailable
+from registry_api.service.records import Commit
+from registry_api.service.showing import view_of
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import ANY_VERSION, Delete, Upsert, Write
@@ -190,7 +193,7 @@ async def test_a_view_of_another_form_is_written_anew() -> None:
     await world.rows.transact("tenant:demo1", [Upsert("registry", old.model_dump_json()), Delete("view", ANY_VERSION)])
 
     await world.tick()
-    assert await world.store.read_view(DEMO) == view_of(registry)
+    assert await world.views.read(DEMO) == view_of(registry)
     assert await world.read() == registry
 
 

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from registry_api import telemetry
+from registry_api.domain.caller import Caller, service_of
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.operation import DEADLINE
-from registry_api.domain.registry import Caller, service_of
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.service import history, reconcile, registries
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.ports import BackendError, Message
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Message
 from registry_api.telemetry import span
 from tests.recorded import CALLER, Recorded
 from tests.service.listening import BUSY, listening

@@ -11,8 +11,8 @@ import pytest
 from registry_api import telemetry
 from registry_api.domain.drift import CHECK_INTERVAL
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
-from registry_api.service.ports import BackendError
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import StorageUnavailable
 from registry_api.telemetry import about
 from tests.service.world import World
 

@@ -10,8 +10,9 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Resource
 from registry_api.domain.visits import Findings
 from registry_api.service import resync
-from registry_api.service.ports import Message
-from registry_api.service.records import Page, Progress, StorageUnavailable, Stored
+from registry_api.service.messages import Message
+from registry_api.service.ports import Page, StorageUnavailable
+from registry_api.service.records import Progress, Stored
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import World, without_messages
 

@@ -11,13 +11,15 @@ from unittest.mock import AsyncMock, patch
 import pytest
 
 from registry_api.domain import visits
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.plan import Action, Observation
 from registry_api.domain.problems import Code, Refusal
-from registry_api.domain.registry import LEASE, Registry, RegistryKey
+from registry_api.domain.registry import LEASE, Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceState
 from registry_api.service import work
-from registry_api.service.ports import Message, Store
-from registry_api.service.records import Commit, Conflict, StorageUnavailable
+from registry_api.service.messages import Message
+from registry_api.service.ports import Conflict, StorageUnavailable, Store
+from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.rows import Row, Write
 from registry_api.storage.store import RegistryStore

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from registry_api.domain import visits
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import DEADLINE
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Lease, Registry, RegistryKey
+from registry_api.domain.registry import Lease, Registry
 from registry_api.domain.resources import Failure, FailureKind, ResourceState
 from registry_api.service import reconcile
-from registry_api.service.ports import Message
-from registry_api.service.records import Commit, Conflict, StorageUnavailable, Stored
+from registry_api.service.messages import Message
+from registry_api.service.ports import Conflict, StorageUnavailable
+from registry_api.service.records import Commit, Stored
 from registry_api.storage.memory import MemoryQueue
 from tests.service.world import World
 

@@ -12,8 +12,8 @@ from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, 
 from registry_api.domain.settling import Doubt, doubted
 from registry_api.domain.visits import Findings
 from registry_api.service import work
+from registry_api.service.backend import BackendError
 from registry_api.service.leasing import KeptLease
-from registry_api.service.ports import BackendError
 from tests.service.world import ADA, World
 
 PASSING = Failure(code="RegionUnavailable", message="No answer.")

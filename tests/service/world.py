@@ -5,22 +5,27 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from registry_api.domain.notifications import Subscriber
+from registry_api.domain.caller import Caller
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.plan import Action, Observation, Presence, Verb
-from registry_api.domain.registry import Caller, Registry, RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Resource
 from registry_api.domain.scope import Scope
+from registry_api.domain.subscribers import Subscriber
 from registry_api.domain.validation import Draft, examine
 from registry_api.service import delivering, history, reading, reconcile, registries, resync
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.audience import Audience, Courier, Notice
+from registry_api.service.audience import Audience, Courier
 from registry_api.service.authorizing import Inquiry
-from registry_api.service.ports import BackendError, Message, Ports, Roles, Store
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Message, Notice
+from registry_api.service.ports import Ports, Roles, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.store import RegistryStore
+from registry_api.storage.views import RegistryViews
 from tests.courier import MemoryCourier
 
 ADA = Caller(tenant="tenant", name="ada")
@@ -138,6 +143,7 @@ class World:
         self.ids = CountingIds()
         self.rows = MemoryRows()
         self.store = store or RegistryStore(self.rows)
+        self.views = RegistryViews(self.rows)
         self.queue = MemoryQueue(self.clock)
         self.subscribers: Sequence[Subscriber] = ()
         self.notices = MemoryQueue(self.clock)

@@ -11,7 +11,8 @@ from typing import Any
 
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Resource
-from registry_api.service.ports import BackendError, Clock
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Clock
 from tests.simulation.boundaries import Call, Perform
 from tests.simulation.cloud import refused, unreachable
 from tests.simulation.faults import Fault, faults_of, suffer

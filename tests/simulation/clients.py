@@ -6,15 +6,17 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from registry_api.domain.caller import Caller
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
 from registry_api.domain.filters import ALL, Filter
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code, Refusal
-from registry_api.domain.registry import Caller, Registry, RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.domain.validation import examine
 from registry_api.service import history, reading, registries
 from registry_api.service.accepting import Intent
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import REQUEST, Chaos, Trace
 from tests.simulation.model import Answer, Model, Request, Version, View

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceKey
-from registry_api.service.ports import BackendError, Clock
+from registry_api.service.backend import BackendError
+from registry_api.service.ports import Clock
 
 SETTLING_TIME = timedelta(seconds=60)
 

@@ -7,8 +7,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from registry_api.service.ports import Clock
-from registry_api.service.records import Conflict, StorageUnavailable
+from registry_api.service.ports import Clock, Conflict, StorageUnavailable
 from registry_api.storage.memory import Delivery, MemoryQueue
 
 HIDDEN = timedelta(minutes=10)  # while a message is worked on; what a dead worker leaves hidden comes back then

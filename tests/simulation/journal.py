@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 
-from registry_api.domain.registry import Registry, RegistryKey
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.registry import Registry
 from registry_api.service.ports import Clock
 from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows

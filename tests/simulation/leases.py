@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from registry_api.domain.registry import CLOCK_SKEW, Registry, RegistryKey
-from registry_api.service.ports import Message
+from registry_api.domain.names import RegistryKey
+from registry_api.domain.registry import CLOCK_SKEW, Registry
+from registry_api.service.messages import Message
 from tests.simulation.journal import Entry, Journal
 from tests.simulation.processes import Process
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import ProvisioningState, Registry, RegistryKey
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import Registry
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.service.accepting import Outcome

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from registry_api.domain.events import Origin
-from registry_api.domain.registry import Caller
+from registry_api.domain.caller import Caller
+from registry_api.domain.origin import Origin
 
 
 class Died(BaseException):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import ProvisioningState, Registry
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import Registry
 from tests.simulation.journal import Entry
 
 _ORDER = (OperationStatus.NOT_STARTED, OperationStatus.RUNNING)

@@ -12,15 +12,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import DEADLINE, Operation
 from registry_api.domain.problems import Code, Refusal
-from registry_api.domain.registry import LEASE, Registry, RegistryKey
+from registry_api.domain.registry import LEASE, Registry
 from registry_api.service import resync
 from registry_api.service.accepting import Intent, Outcome
-from registry_api.service.audience import Notice
-from registry_api.service.ports import BackendError, Ids, Message
+from registry_api.service.backend import BackendError
+from registry_api.service.messages import Message, Notice
+from registry_api.service.ports import Ids, StorageUnavailable
 from registry_api.service.reconcile import COMMIT_WINDOW
-from registry_api.service.records import StorageUnavailable
 from tests.service.world import ADA, SCOPE, ManualClock
 from tests.simulation.boundaries import Perform
 from tests.simulation.cloud import SETTLING_TIME

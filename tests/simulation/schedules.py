@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from registry_api.domain.registry import ProvisioningState
+from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.service import registries
 from tests.simulation.boundaries import Call
 from tests.simulation.faults import Fault, faults_of

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Iterator
 
 from registry_api.domain.events import Event, EventType
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import DEADLINE, Operation, OperationStatus
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import CLOCK_SKEW, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import CLOCK_SKEW, Registry
 from registry_api.domain.resources import ResourceState
 from registry_api.service.records import Revision
-from registry_api.service.views import view_of
+from registry_api.service.showing import view_of
 from tests.simulation.cloud import Thing
 from tests.simulation.told import problems_of_letters
 from tests.simulation.world import World, differences
@@ -34,7 +36,7 @@ async def _of_registry(world: World, key: RegistryKey) -> AsyncIterator[str]:
     registry = stored.registry if stored else None
     if registry != world.journal.latest(key):
         yield "what is stored is not what was committed last"
-    if await world.truth.read_view(key) != (view_of(registry) if registry else None):
+    if await world.views.read(key) != (view_of(registry) if registry else None):
         yield "what callers read is not what is stored"
     async for problem in _of_operations(world, key, registry):
         yield problem

@@ -7,10 +7,12 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from registry_api.domain.registry import CLOCK_SKEW, Caller, ProvisioningState
+from registry_api.domain.caller import Caller
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import CLOCK_SKEW
 from registry_api.service import delivering, registries, resync
 from registry_api.service.accepting import Intent
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from tests.service.world import SCOPE
 from tests.simulation.chaos import Chaos, Trace
 from tests.simulation.clients import Client

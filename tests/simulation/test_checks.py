@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from registry_api.domain import delivery, drift, lifecycle, registry, settling, visits
+from registry_api.domain.caller import Caller
 from registry_api.domain.delivery import Cursor
 from registry_api.domain.events import Event
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation, OperationStatus
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import Caller, Lease, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import Lease, Registry
 from registry_api.domain.resources import Resource
 from registry_api.domain.visits import Findings
 from registry_api.service import accepting, announcing, delivering, leasing, reconcile, registries, resync, work

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from registry_api.service import registries
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 from tests.service.world import document
 from tests.simulation.boundaries import Call, Perform, guard
 from tests.simulation.cloud import unreachable

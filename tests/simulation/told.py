@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from registry_api.domain.events import Event
-from registry_api.domain.notifications import Subscriber, id_of
+from registry_api.domain.notifications import id_of, wants
+from registry_api.domain.subscribers import Subscriber
 from tests.simulation.world import World
 
 _PAGE = 100
@@ -56,7 +57,7 @@ def _events_for(world: World, subscriber: Subscriber) -> Iterator[Event]:
     for key in world.journal.keys:
         if key.tenant == subscriber.tenant:
             for entry in world.journal.entries(key):
-                yield from filter(subscriber.wants, entry.commit.events)
+                yield from (event for event in entry.commit.events if wants(subscriber, event))
 
 
 async def _given_up(world: World, subscriber: Subscriber) -> set[str]:

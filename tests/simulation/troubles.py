@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 from registry_api.domain.drift import CHECK_INTERVAL
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.problems import Code
-from registry_api.domain.registry import DRIFTED, TRUE, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import DRIFTED, TRUE, Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.service import registries
-from registry_api.service.ports import BackendError
+from registry_api.service.backend import BackendError
 from registry_api.storage.retention import KEEP_EVENTS
 from tests.service.world import ADA
 from tests.simulation import asking

@@ -14,19 +14,24 @@ from pydantic import BaseModel, ValidationError
 from registry_api import bootstrap
 from registry_api.domain.delivery import DeliveryFailure
 from registry_api.domain.events import Event
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
 from registry_api.domain.problems import Code, refuse
-from registry_api.domain.registry import CLOCK_SKEW, ProvisioningState, Registry, RegistryKey
+from registry_api.domain.provisioning_state import ProvisioningState
+from registry_api.domain.registry import CLOCK_SKEW, Registry
 from registry_api.service import delivering, reconcile
 from registry_api.service.accepting import Outcome
-from registry_api.service.audience import Audience, Courier, DeliveryError, Notice
-from registry_api.service.ports import Backend, Clock, Ids, Message, Ports
-from registry_api.service.records import Conflict, StorageUnavailable
+from registry_api.service.audience import Audience, Courier, DeliveryError
+from registry_api.service.backend import Backend
+from registry_api.service.messages import Message, Notice
+from registry_api.service.ports import Clock, Conflict, Ids, Ports, StorageUnavailable
+from registry_api.storage.keys import QUARANTINED
 from registry_api.storage.memory import Delivery
 from registry_api.storage.outbox import RegistryOutbox
-from registry_api.storage.records import QUARANTINED, Quarantined, parse
+from registry_api.storage.records import Quarantined, parse
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import Rows
+from registry_api.storage.views import RegistryViews
 from registry_api.worker import messages
 from tests.courier import MemoryCourier, subscriber
 from tests.service.world import CountingIds, Owners
@@ -113,6 +118,7 @@ class World:
         self.ports = Ports(JournaledStore(self.rows), self.queue, clock, CountingIds(), guard(Owners(), ROLES, hook))
         self._rows = rows
         self.truth = JournaledStore(rows)  # the same rows, which always answer
+        self.views = RegistryViews(rows)  # the same
         self.outbox = RegistryOutbox(rows)  # the same
         notices, lost_notices = HostQueue(clock, late), HostQueue(clock, late)
         self.notices, self.poison_notices = guard(notices, NOTICES, hook), guard(lost_notices, POISON, hook)

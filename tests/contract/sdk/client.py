@@ -10,7 +10,7 @@ import aiohttp
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 
-from registry_api.service.records import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable
 
 DEADLINE = 8.0
 """Seconds that a call may take with all its retries: a caller is told within ten that storage is away."""

@@ -12,9 +12,9 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.data.tables import TableEntity, TableErrorCode, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
-from registry_api.service.records import Conflict
+from registry_api.service.ports import Conflict
 from registry_api.storage.connection import Connection, Endpoint
-from registry_api.storage.records import end_of
+from registry_api.storage.keys import end_of
 from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check, stored
 from tests.contract.sdk.client import DEADLINE, bounded, client_options, code_of
 

@@ -1,0 +1,58 @@
+"""What readers rely on the views for, on every kind of rows."""
+
+import pytest
+
+from registry_api.domain.names import RegistryKey
+from registry_api.service.showing import view_of
+from registry_api.storage.rows import ANY_VERSION, Delete, Rows, UnreadableRowError, Upsert
+from registry_api.storage.store import RegistryStore
+from registry_api.storage.views import RegistryViews
+from tests.contract.records import acceptance_of, keep, new, removal_of, updated
+
+
+async def test_what_callers_read_is_kept_with_the_registry(store: RegistryStore, views: RegistryViews) -> None:
+    """A view is that of the registry, after every change, and goes with it; a list has those of all, in order."""
+    one, other = new("Demo"), new("Later")
+    assert (await views.read(one.key), (await views.list("t1", 9, None)).items) == (None, [])
+
+    version = await keep(store, one)
+    await keep(store, other)
+    changed = updated(one)
+    version = await keep(store, changed, version)
+    assert await views.read(one.key) == view_of(changed)
+    page = await views.list("t1", 1, None)
+    rest = await views.list("t1", 1, page.continuation)
+    assert (page.items, rest.items, rest.continuation) == ([view_of(changed)], [view_of(other)], None)
+    with pytest.raises(ValueError, match="another list"):
+        await store.list("t1", 1, page.continuation)
+
+    await store.commit(removal_of(changed, version))
+    assert await views.read(one.key) is None
+    assert (await views.list("t1", 9, None)).items == [view_of(other)]
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(store: RegistryStore, views: RegistryViews, rows: Rows) -> None:
+    """Lists leave out what somebody else has written; where it is a view, callers see what the record says."""
+    first, second = new("First"), new("Second")
+    for registry in (first, second):
+        await store.commit(acceptance_of(registry))
+    for garbage in ("garbage", "x\ny\n{}"):
+        await rows.transact("t1:first", [Upsert("view", garbage), Upsert("event:x", garbage)])
+        await rows.transact("t1:third", [Upsert("registry", garbage)])
+
+        assert [view.place[1] for view in (await views.list("t1", 10, None)).items] == ["Second"]
+        assert [one.spec.name for one in (await store.list("t1", 10, None)).items] == ["First", "Second"]
+        assert (await store.list_events(first.key, 10, None)).items == []
+        assert await views.read(first.key) == view_of(first)
+        with pytest.raises(UnreadableRowError):
+            await store.read(RegistryKey.of("t1", "third"))
+
+
+async def test_a_registry_without_its_view_is_there(store: RegistryStore, views: RegistryViews, rows: Rows) -> None:
+    """What callers see of it is made of its record, as of one that an earlier build has written."""
+    registry = new()
+    await store.commit(acceptance_of(registry))
+    await rows.transact("t1:demo", [Delete("view", ANY_VERSION)])
+
+    assert await views.read(registry.key) == view_of(registry)
+    assert await views.read(RegistryKey.of("t1", "never")) is None
