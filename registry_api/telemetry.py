@@ -65,6 +65,12 @@ class Recorder(Protocol):
 class _Unrecorded:
     """A span that nobody records."""
 
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def ended(self, outcome: str, *, failed: bool = False) -> None:
         """Do nothing."""
 
@@ -97,12 +103,13 @@ def also(**facts: Any) -> None:
 @contextmanager
 def span(name: str, parent: str | None = None, **facts: Any) -> Iterator[Span]:
     """Let what is done within be a span, about these facts and those from further out."""
-    with about(**facts):
-        if _recorder is None:
-            yield _UNRECORDED
-        else:
-            with _recorder.span(name, parent, _facts.get()) as begun:
-                yield begun
+    known = {**_facts.get(), **facts}
+    token = _facts.set(known)
+    try:
+        with _UNRECORDED if _recorder is None else _recorder.span(name, parent, known) as begun:
+            yield begun
+    finally:
+        _facts.reset(token)
 
 
 def traceparent() -> str | None:

@@ -14,6 +14,7 @@ from registry_api.domain.spec import RegistrySpec, StorageConfig
 
 # Vowel-free, so that no hash spells a word that Azure reserves; lower case, as storage accounts ask for.
 _ALPHABET = "bcdfghjkmnpqrstvwxz0123456789"
+_LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _NAME_PREFIX = "mlr"
 _HASH_LENGTH = 21
 
@@ -195,12 +196,7 @@ def rename(resources: Sequence[Resource], taken: Collection[ResourceKey], identi
 def name_of(identity: str, key: ResourceKey, attempt: int = 0) -> str:
     """Return a name of 24 characters that is valid, and practically unique, for every kind of resource."""
     text = "|".join((key.kind, identity, key.region, str(key.ordinal), *([str(attempt)] if attempt else ())))
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest())
-    name = _NAME_PREFIX
-    for _ in range(_HASH_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        name += _ALPHABET[digit]
-    return name
+    return _NAME_PREFIX + hashlib.sha256(text.encode()).digest()[:_HASH_LENGTH].translate(_LETTER_OF_BYTE).decode()
 
 
 def state_of(resources: Iterable[Resource]) -> ResourceState:

@@ -5,6 +5,7 @@ import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -40,7 +41,8 @@ def open_continuation(request: Request, app: App, listed: str, parameter: Parame
         sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         if text != _written(sealed):  # the decoder overlooks what is foreign to it
             raise _refusal(parameter)
-        return _cipher(app).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], listed.encode()).decode()
+        nonce, sealed = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        return _cipher(app.settings.secret).decrypt(nonce, sealed, listed.encode()).decode()
     except (ValueError, InvalidTag):
         raise _refusal(parameter) from None
 
@@ -69,7 +71,7 @@ def next_link(
     if continuation is None:
         return {}
     nonce = os.urandom(_NONCE_BYTES)
-    sealed = nonce + _cipher(app).encrypt(nonce, continuation.encode(), listed.encode())
+    sealed = nonce + _cipher(app.settings.secret).encrypt(nonce, continuation.encode(), listed.encode())
     token = _written(sealed)
     query = {name: value for name, value in request.query.items() if name not in {parameter.name, HOST_KEY}}
     return {"next_link": f"{request.base_url}/{path}?{urlencode({**query, parameter.name: token})}"}
@@ -87,7 +89,8 @@ def _written(sealed: bytes) -> str:
     return urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
-def _cipher(app: App) -> "AESGCM":
+@lru_cache(maxsize=1)
+def _cipher(secret: str) -> "AESGCM":
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - needed for long lists only
 
-    return AESGCM(hashlib.sha256(f"continuation\n{app.settings.secret}".encode()).digest())
+    return AESGCM(hashlib.sha256(f"continuation\n{secret}".encode()).digest())

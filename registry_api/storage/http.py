@@ -22,6 +22,7 @@ _LONGEST_BODY = 64 * 1024 * 1024
 _HEAD_END = b"\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_ARRIVING = memoryview(bytearray(256 * 1024))  # of all connections: what comes is not kept here
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?")
 
 
@@ -109,7 +110,7 @@ class Connections:
         return ssl.create_default_context() if self._is_secure else None
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One connection."""
 
     def __init__(self) -> None:
@@ -125,9 +126,14 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP and TLS have no other
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where to put what comes; it is taken from there before anything else happens."""
+        del sizehint
+        return _ARRIVING
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Keep what came for who waits."""
-        self._received += data
+        self._received += _ARRIVING[:nbytes]
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -213,7 +219,8 @@ class _Connection(asyncio.Protocol):
     async def _take(self, length: int, read_within: float) -> bytes:
         while len(self._received) < length:
             await self._more(read_within)
-        found = bytes(self._received[:length])
+        with memoryview(self._received) as received:
+            found = bytes(received[:length])
         del self._received[:length]
         return found
 

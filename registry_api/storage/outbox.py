@@ -9,7 +9,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.names import RegistryKey
 from registry_api.service.ports import Conflict, Kept, Page
 from registry_api.storage.keys import CURSOR, LAST_NUMBER, OUTSTANDING, UNDELIVERED, escape, event_key, partition_of
-from registry_api.storage.paging import Continuation, following
+from registry_api.storage.paging import following, position_in
 from registry_api.storage.records import parse
 from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, UnreadableRowError, Upsert, Write
 
@@ -35,7 +35,7 @@ class RegistryOutbox:
 
     async def walk(self, limit: int, continuation: str | None) -> Page[Kept[Outstanding]]:
         """Return what is yet to be told. A row that cannot be read is left out, and logged."""
-        start = Continuation.decode(continuation, _EVERYWHERE)
+        start = position_in(continuation, _EVERYWHERE)
         found = await self._rows.find(OUTSTANDING, limit, start)
         items = []
         for row in found.rows:

@@ -41,7 +41,7 @@ from registry_api.storage.keys import (
     partition_of,
     partitions_of,
 )
-from registry_api.storage.paging import Continuation, following
+from registry_api.storage.paging import following, position_in
 from registry_api.storage.records import Quarantined, page_of, parse
 from registry_api.storage.retention import sweep
 from registry_api.storage.rows import ANY_VERSION, Delete, Insert, Replace, Row, Rows, Upsert, Write, readable
@@ -82,7 +82,7 @@ class RegistryStore:
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[Registry]:
         """Return up to `limit` registries of a tenant, in the order of their keys."""
         scope = f"{tenant}:{REGISTRY}"
-        start = Continuation.decode(continuation, scope)
+        start = position_in(continuation, scope)
         found = await self._rows.scan(*partitions_of(tenant), REGISTRY, limit, start)
         return page_of(Registry, found, scope)
 
@@ -106,14 +106,14 @@ class RegistryStore:
 
     async def walk(self, limit: int, continuation: str | None) -> Page[Stored]:
         """Return up to `limit` registries of all tenants. A row that cannot be read is left out, and logged."""
-        start = Continuation.decode(continuation, _EVERYWHERE)
+        start = position_in(continuation, _EVERYWHERE)
         found = await self._rows.scan(FIRST_PARTITION, LAST_PARTITION, REGISTRY, limit, start)
         items = readable(lambda row: Stored(parse(Registry, row), row.version), found.rows)
         return Page([*items], following(found, _EVERYWHERE))
 
     async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
         """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end."""
-        found = await sweep(self._rows, limit, Continuation.decode(continuation, _EVERY_ROW), now)
+        found = await sweep(self._rows, limit, position_in(continuation, _EVERY_ROW), now)
         return following(found, _EVERY_ROW)
 
     async def read_progress(self) -> Progress:
@@ -178,7 +178,7 @@ class RegistryStore:
     ) -> Page[_Record]:
         """List the rows of a registry whose keys begin with a prefix that ends in a colon."""
         scope = f"{partition_of(key)}/{prefix}"
-        start = Continuation.decode(continuation, scope)
+        start = position_in(continuation, scope)
         found = await self._rows.range(partition_of(key), prefix, end_of(prefix), limit, start)
         return page_of(model, found, scope)
 

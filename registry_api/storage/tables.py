@@ -4,7 +4,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import count, takewhile
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
@@ -12,13 +12,27 @@ from registry_api.service.ports import Conflict
 from registry_api.storage import batch
 from registry_api.storage.connection import Connection
 from registry_api.storage.keys import end_of
-from registry_api.storage.rows import Delete, Insert, Position, Replace, Row, Slice, Upsert, Write, check, stored
+from registry_api.storage.rows import (
+    MOST_BYTES_OF_A_ROW,
+    Delete,
+    Insert,
+    Position,
+    Replace,
+    Row,
+    Slice,
+    Upsert,
+    Write,
+    check,
+    stored,
+)
 from registry_api.storage.service import Service, StorageError
 
 _VERSION = "2019-02-02"
 _CHUNK = 16_000  # characters; a property holds 32 Ki UTF-16 units, of which a character takes one or two
 _CHUNK_OF_BYTES = 48_000  # a property holds 64 Ki
-_TEXT, _UTF_8 = "data", "utf8"  # the columns of a text that is stored as such, and of one that is stored as bytes
+_MOST_COLUMNS = MOST_BYTES_OF_A_ROW // _CHUNK
+# The columns of a text that is stored as such, and of one that is stored as bytes.
+_TEXT, _UTF_8 = ((name, *(f"{name}{number}" for number in range(1, _MOST_COLUMNS))) for name in ("data", "utf8"))
 _JSON = {"Content-Type": "application/json"}
 _PLAIN = {"Accept": "application/json;odata=nometadata"}
 _WITH_ETAGS = {"Accept": "application/json;odata=minimalmetadata"}
@@ -157,20 +171,13 @@ def _encoded(value: str) -> str:
     return quote(_text(value), safe="':=~")
 
 
-def _columns(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}{number}" for number in count(1))
-
-
 def _properties(text: str) -> dict[str, str]:
     data = stored(text)
     if isinstance(data, str):
-        return dict(
-            zip(_columns(_TEXT), (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)), strict=False)
-        )
+        return dict(zip(_TEXT, (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)), strict=False))
     chunks = (data[start : start + _CHUNK_OF_BYTES] for start in range(0, len(data), _CHUNK_OF_BYTES))
     properties: dict[str, str] = {}
-    for column, chunk in zip(_columns(_UTF_8), chunks, strict=False):
+    for column, chunk in zip(_UTF_8, chunks, strict=False):
         properties |= {column: b64encode(chunk).decode(), f"{column}@odata.type": "Edm.Binary"}
     return properties
 
@@ -185,7 +192,10 @@ def _row(entity: Mapping[str, Any], version: str) -> Row:
 
 
 def _text_in(entity: Mapping[str, Any]) -> str:
-    if _UTF_8 not in entity:
-        return "".join(entity[column] for column in takewhile(entity.__contains__, _columns(_TEXT)))
-    chunks = (b64decode(entity[column]) for column in takewhile(entity.__contains__, _columns(_UTF_8)))
-    return b"".join(chunks).decode("utf-8", "surrogatepass")
+    if _UTF_8[0] not in entity:
+        return "".join(_chunks(entity, _TEXT))
+    return b"".join(map(b64decode, _chunks(entity, _UTF_8))).decode("utf-8", "surrogatepass")
+
+
+def _chunks(entity: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Any]:
+    return map(entity.__getitem__, takewhile(entity.__contains__, columns))

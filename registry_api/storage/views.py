@@ -4,7 +4,7 @@ from registry_api.domain.names import RegistryKey
 from registry_api.service.ports import Page
 from registry_api.service.views import View
 from registry_api.storage.keys import VIEW, partition_of, partitions_of
-from registry_api.storage.paging import Continuation, following
+from registry_api.storage.paging import following, position_in
 from registry_api.storage.rows import Row, Rows, UnreadableRowError, readable
 
 
@@ -27,7 +27,7 @@ class RegistryViews:
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """Return what callers read of up to `limit` registries of a tenant, in the order of their keys."""
         scope = f"{tenant}:{VIEW}"
-        found = await self._rows.scan(*partitions_of(tenant), VIEW, limit, Continuation.decode(continuation, scope))
+        found = await self._rows.scan(*partitions_of(tenant), VIEW, limit, position_in(continuation, scope))
         return Page([*readable(_parse, found.rows)], following(found, scope))
 
     async def _made_anew(self, key: RegistryKey) -> View | None:

