@@ -57,6 +57,14 @@ def expect(status: int, answer: func.HttpResponse) -> func.HttpResponse:
     return answer
 
 
+def call_storage_by(rows: Any, queue: Any) -> None:
+    """Let the app of this process reach its storage in another way. What it has made of the former it makes anew."""
+    made = vars(bootstrap.app())
+    made |= {"rows": rows, "queue": queue}
+    for part in ("views", "ports"):
+        made.pop(part, None)
+
+
 @dataclass(frozen=True, slots=True)
 class StorageCall:
     """A call that the app has made to its table or its queue."""
@@ -79,20 +87,13 @@ class Recorder:
         """Stand between the app of this process and its storage clients."""
         app = bootstrap.app()
         recorder = cls(app.rows, app.queue)
-        recorder._put(_Spy(recorder.rows, recorder.calls), _Spy(recorder.queue, recorder.calls))
+        call_storage_by(_Spy(recorder.rows, recorder.calls), _Spy(recorder.queue, recorder.calls))
         return recorder
 
     def uninstall(self) -> Sequence[StorageCall]:
         """Let the app call its clients itself again, and return what was noted."""
-        self._put(self.rows, self.queue)
+        call_storage_by(self.rows, self.queue)
         return self.calls
-
-    def _put(self, rows: Any, queue: Any) -> None:
-        """Make what uses them anew: the app keeps what it has made."""
-        made = vars(bootstrap.app())
-        made |= {"rows": rows, "queue": queue}
-        for part in ("views", "ports"):
-            made.pop(part, None)
 
 
 class _Spy:
