@@ -9,7 +9,7 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.placement import Placement
 from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.record import Record
-from registry_api.domain.resources import Kind, Resource, ResourceKey, ResourceState, state_of, wanted
+from registry_api.domain.resources import Kind, Resource, ResourceKey, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, StorageConfig
 
@@ -158,7 +158,3 @@ class Registry(Record):
     def regions(self) -> Mapping[str, Sequence[Resource]]:
         """Return the resources by region: those of the spec in its order, then those on their way out."""
         return by_region(self.spec, self.resources)
-
-    def region_states(self) -> dict[str, ResourceState]:
-        """Return the state of each region."""
-        return {region: state_of(resources) for region, resources in self.regions.items()}

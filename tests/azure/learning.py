@@ -9,6 +9,7 @@ from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.resources import ResourceState
 from registry_api.provisioning.azureml import MachineLearningBackend
 from tests.azure.world import SUBSCRIPTION, AzureWorld, perform
+from tests.domain.registries import region_states
 from tests.simulation.boundaries import Hook
 
 DELEGATED = Placement(subscription_id=SUBSCRIPTION, resource_group="shared", delegated=True)
@@ -46,4 +47,4 @@ async def converged(world: LearningWorld, *regions: str, **fields: Any) -> None:
     await world.settle()
     registry = await world.read()
     assert registry.state is ProvisioningState.SUCCEEDED, registry.operation.error
-    assert set(registry.region_states().values()) == {ResourceState.READY}
+    assert set(region_states(registry).values()) == {ResourceState.READY}

@@ -15,6 +15,7 @@ from registry_api.provisioning.arm import ResourceManager
 from registry_api.provisioning.azure import AzureBackend
 from registry_api.service.backend import BackendError
 from tests.azure.world import AzureWorld, Token
+from tests.domain.registries import region_states
 
 ACCOUNTS = "Microsoft.Storage/storageAccounts"
 REGISTRIES = "Microsoft.ContainerRegistry/registries"
@@ -115,7 +116,7 @@ async def test_what_needs_somebody_to_act_ends_at_once_with_its_cause(
     assert registry.operation.error is not None
     assert code in registry.operation.error.message
     assert message in registry.operation.error.message
-    assert registry.region_states() == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
+    assert region_states(registry) == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
     assert len([entry for entry in world.requests("PUT") if entry["path"] == account.id]) == 1
 
     world.azure.control("DELETE", "faults")

@@ -20,6 +20,7 @@ from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from tests.azure.learning import DELEGATED, PATH, LearningWorld, converged
 from tests.azure.world import SUBSCRIPTION
+from tests.domain.registries import region_states
 from tests.live import RunningApp, follow
 
 
@@ -119,7 +120,7 @@ async def test_a_refusal_is_told_and_the_old_stays(learning: LearningWorld) -> N
     assert registry.state is ProvisioningState.FAILED
     assert registry.operation.error is not None
     assert message in registry.operation.error.message
-    assert registry.region_states() == {"eastus": ResourceState.FAILED, "westus": ResourceState.PENDING}
+    assert region_states(registry) == {"eastus": ResourceState.FAILED, "westus": ResourceState.PENDING}
     learning.azure.control("DELETE", "faults")
     await converged(learning, "eastus", "westus")
 

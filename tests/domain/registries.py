@@ -8,7 +8,7 @@ from registry_api.domain.caller import Caller
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.plan import Observation, Presence, plan
 from registry_api.domain.registry import Registry, Visit
-from registry_api.domain.resources import ResourceKey
+from registry_api.domain.resources import ResourceKey, ResourceState, state_of
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation
 from registry_api.domain.visits import Findings
@@ -55,3 +55,8 @@ def succeeded(*regions: str, **fields: Any) -> Registry:
     after = visits.end_visit(registry, seen(registry, Presence.READY), NOW)
     assert after is not None
     return after
+
+
+def region_states(registry: Registry) -> dict[str, ResourceState]:
+    """Return the state of each region of a registry."""
+    return {region: state_of(resources) for region, resources in registry.regions.items()}

@@ -18,6 +18,7 @@ from registry_api.domain.resources import Failure, FailureKind, ResourceKey, Res
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 from registry_api.domain.visits import Findings
+from tests.domain.registries import region_states
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALLER = Caller(tenant="tenant", name="ada")
@@ -72,7 +73,7 @@ def test_a_new_registry_is_accepted_with_all_its_names() -> None:
 
     assert (registry.state, registry.generation, registry.observed_generation) == ("Accepted", 1, 0)
     assert all(resource.name for resource in registry.resources)
-    assert set(registry.region_states().values()) == {ResourceState.PENDING}
+    assert set(region_states(registry).values()) == {ResourceState.PENDING}
     assert [step.location for step in registry.operation.steps] == ["eastus", "westus"]
     assert registry.operation.status is OperationStatus.NOT_STARTED
 
@@ -132,7 +133,7 @@ def test_a_final_failure_ends_the_operation_when_the_others_are_done() -> None:
     assert failed is not None
     assert failed.state is ProvisioningState.FAILED
     assert failed.operation.error == blocked
-    assert failed.region_states() == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
+    assert region_states(failed) == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
     assert failed.observed_generation == 0
 
 
@@ -170,7 +171,7 @@ def test_an_update_keeps_names_and_counts_generations() -> None:
     after = lifecycle.update(before, spec("eastus", "eastus2"), acceptance(2, caller=Caller(tenant="t", name="eve")))
 
     assert (after.state, after.generation, after.observed_generation) == ("Accepted", 2, 1)
-    assert after.region_states() == {
+    assert region_states(after) == {
         "eastus": ResourceState.READY,
         "eastus2": ResourceState.PENDING,
         "westus": ResourceState.REMOVING,
@@ -226,7 +227,7 @@ def test_findings_of_an_older_generation_conclude_nothing() -> None:
 
     assert after is not None
     assert (after.state, after.observed_generation) == (ProvisioningState.ACCEPTED, 0)
-    assert after.region_states() == {"eastus": ResourceState.READY, "westus": ResourceState.PENDING}
+    assert region_states(after) == {"eastus": ResourceState.READY, "westus": ResourceState.PENDING}
     assert after.operation.id == "demo1.2"
 
 

@@ -9,7 +9,7 @@ from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import LEASE, Lease, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceKey, ResourceState, name_of
 from registry_api.domain.visits import Findings, begin_visit, end_visit
-from tests.domain.registries import ADA, NOW, acceptance, begun, created, seen, spec, succeeded
+from tests.domain.registries import ADA, NOW, acceptance, begun, created, region_states, seen, spec, succeeded
 
 SECOND = timedelta(seconds=1)
 EAST, WEST = ResourceKey(Kind.STORAGE_ACCOUNT, "eastus"), ResourceKey(Kind.STORAGE_ACCOUNT, "westus")
@@ -158,7 +158,7 @@ def test_a_failure_that_passes_is_no_end() -> None:
     """The region is still being made, and says what happened."""
     ended = failed(begun(created("eastus")), eastus=PASSING)
 
-    assert (ended.state, ended.region_states()) == ("Creating", {"eastus": ResourceState.PROVISIONING})
+    assert (ended.state, region_states(ended)) == ("Creating", {"eastus": ResourceState.PROVISIONING})
     assert ended.operation.steps[0].message == "No answer."
     assert ended.visit.due == NOW
 

@@ -5,6 +5,7 @@ from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind, ResourceState
 from registry_api.provisioning.oci import push_artifact
+from tests.domain.registries import region_states
 from tests.provisioning.cloud import Cloud, acceptance, contents, new_registry, resource_of, spec
 
 
@@ -12,7 +13,7 @@ def check(registry: Registry | None, *regions: str) -> Registry:
     """Check that a registry is what its spec says, in these regions and no other."""
     assert registry is not None
     assert registry.state is ProvisioningState.SUCCEEDED
-    assert registry.region_states() == dict.fromkeys(regions, ResourceState.READY)
+    assert region_states(registry) == dict.fromkeys(regions, ResourceState.READY)
     return registry
 
 

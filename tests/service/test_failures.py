@@ -9,6 +9,7 @@ from registry_api.domain.plan import Observation
 from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Failure, FailureKind, Kind, Resource
 from registry_api.service.backend import BackendError
+from tests.domain.registries import region_states
 from tests.service.world import World
 
 
@@ -68,7 +69,7 @@ async def test_one_region_that_is_left_alone_holds_no_other_back() -> None:
     for _ in range(30):
         world.clock.advance(1)
         await world.work_once()
-    states = (await world.read()).region_states()
+    states = region_states(await world.read())
     assert (states["eastus"], states["eastus2"]) == ("Ready", "Ready")
     assert ("StorageAccount", "westus") not in world.backend.present
     await world.settle()

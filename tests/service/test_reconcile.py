@@ -16,6 +16,7 @@ from registry_api.service import reconcile
 from registry_api.service.backend import BackendError
 from registry_api.service.messages import Message
 from registry_api.service.records import Commit
+from tests.domain.registries import region_states
 from tests.service.world import INVISIBLE, World
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -114,7 +115,7 @@ async def test_a_failing_region_does_not_hold_back_the_others() -> None:
 
     registry = await world.read()
     assert registry.state == "Failed"
-    assert registry.region_states() == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
+    assert region_states(registry) == {"eastus": ResourceState.READY, "westus": ResourceState.FAILED}
     assert (await world.operation(operation.id)).error == cause
 
     world.backend.refuse = lambda _: None

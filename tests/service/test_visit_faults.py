@@ -23,6 +23,7 @@ from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.rows import Row, Write
 from registry_api.storage.store import RegistryStore
+from tests.domain.registries import region_states
 from tests.service.world import INVISIBLE, World
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -203,7 +204,7 @@ async def test_a_worker_of_another_life_cannot_write() -> None:
     registry = await world.read()
 
     assert (registry.state, registry.lease.epoch) == ("Creating", 1)
-    assert set(registry.region_states().values()) == {ResourceState.PENDING}
+    assert set(region_states(registry).values()) == {ResourceState.PENDING}
 
 
 class JitteryRows(MemoryRows):
