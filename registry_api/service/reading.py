@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from registry_api.domain.filters import Filter
 from registry_api.domain.names import RegistryKey, is_registry_name
@@ -68,8 +68,8 @@ async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, p
         Refusal: If the caller names a scope where it may read nothing.
         ValueError: If the continuation is not one that an earlier page gave.
     """
-    pages = _Pages(partial(ports.store.list, inquiry.caller.tenant))
-    return await pages.read(limit, continuation, inquiry, ports.roles)
+    stored = partial(ports.store.list, inquiry.caller.tenant)
+    return await _page(stored, limit, continuation, inquiry=inquiry, roles=ports.roles)
 
 
 async def list_views(
@@ -88,28 +88,31 @@ async def list_views(
         told = view.content
         return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
 
-    pages = _Pages(partial(views.list, inquiry.caller.tenant), None if wanted.is_of_scopes else matches)
-    return await pages.read(limit, continuation, inquiry, roles)
+    stored, tested = partial(views.list, inquiry.caller.tenant), None if wanted.is_of_scopes else matches
+    return await _page(stored, limit, continuation, inquiry=inquiry, roles=roles, matches=tested)
 
 
-class _Pages(NamedTuple, Generic[T]):
-    """Pages of what storage has of a tenant's registries, and what is wanted of it."""
-
-    stored: Callable[[int, str | None], Awaitable[Page[T]]]
-    matches: Callable[[T], bool] | None = None  # without it, all are wanted
-
-    async def read(self, limit: int, continuation: str | None, inquiry: Inquiry, roles: Roles) -> Page[T]:
-        await authorize_listing(inquiry, roles)
-        found: list[T] = []
-        for _ in range(_STORED_PAGES):
-            page = await self.stored(limit - len(found), continuation)
-            matching = filter(self.matches, page.items) if self.matches else page.items
-            shown = await readable(matching, attrgetter("id"), inquiry, roles)
-            found += shown
-            continuation = page.continuation
-            if continuation is None or len(found) == limit or len(shown) == len(page.items):
-                break
-        return Page(found, continuation)
+async def _page(
+    stored: Callable[[int, str | None], Awaitable[Page[T]]],
+    limit: int,
+    continuation: str | None,
+    *,
+    inquiry: Inquiry,
+    roles: Roles,
+    matches: Callable[[T], bool] | None = None,
+) -> Page[T]:
+    """Return some of what storage has of a tenant's registries; without a filter, all of it is wanted."""
+    await authorize_listing(inquiry, roles)
+    found: list[T] = []
+    for _ in range(_STORED_PAGES):
+        page = await stored(limit - len(found), continuation)
+        matching = filter(matches, page.items) if matches else page.items
+        shown = await readable(matching, attrgetter("id"), inquiry, roles)
+        found += shown
+        continuation = page.continuation
+        if continuation is None or len(found) == limit or len(shown) == len(page.items):
+            break
+    return Page(found, continuation)
 
 
 def not_found(name: str) -> Refusal:

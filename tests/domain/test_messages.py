@@ -107,6 +107,10 @@ OPTION = "replication_locations[0].storage_config"
             "'replication_locations[0].zzz' is not a known field. Known fields are location, storage_config.",
         ),
         (
+            {"replication_locations": [{"location": "eastus", "etagg": 1}]},  # `etag` is none of a region's
+            "'replication_locations[0].etagg' is not a known field. Known fields are location, storage_config.",
+        ),
+        (
             {"container_registry": {"zzz": 1}},
             "'container_registry.zzz' is not a known field. Known fields are acr_account_sku.",
         ),

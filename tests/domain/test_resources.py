@@ -184,9 +184,12 @@ def test_a_deletion_counts_what_is_gone() -> None:
     half = registry.model_copy(
         update={"resources": tuple(resource for resource in registry.resources if resource.region == "eastus")}
     )
+    account = tuple(resource for resource in registry.resources if resource.key == EAST)
+    most = succeeded("eastus", "westus", "japaneast").model_copy(update={"deleting": True, "resources": account})
 
     assert with_steps(registry).operation.percent_complete == 0
     assert with_steps(half).operation.percent_complete == 33
+    assert with_steps(most).operation.percent_complete == 66
 
 
 def test_conditions_have_one_order() -> None:

@@ -9,7 +9,7 @@ from registry_api.domain import delivery
 from registry_api.domain.delivery import Cursor
 from registry_api.service import delivering
 from registry_api.service.messages import Notice
-from registry_api.service.ports import Conflict, Kept, Ports
+from registry_api.service.ports import Conflict, Kept, Ports, StorageUnavailable
 from registry_api.service.records import Commit
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.outbox import RegistryOutbox
@@ -166,6 +166,25 @@ async def test_a_change_is_waited_for_for_a_minute(age: int, *, waits: bool) -> 
 
     assert [(again.sequence, seconds) for again, seconds in queued] == ([(2, 5)] if waits else [])
     assert world.letters.types() == ([] if waits else [CREATED])
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("away"), Conflict("somebody was faster")], ids=repr)
+async def test_a_fault_is_told_although_the_lease_cannot_be_given_back(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """What went wrong first is what the log has to say; the lease ends by itself."""
+    world, notice = await begun()
+
+    async def fail(*_: object) -> None:
+        monkeypatch.setattr(world.rows, "transact", refuse)
+        raise RuntimeError("a fault")
+
+    async def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(RegistryOutbox, "read_events", fail)
+    with pytest.raises(RuntimeError, match="a fault"):
+        await notify(world, notice)
 
 
 async def test_a_lost_lease_is_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
