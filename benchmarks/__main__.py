@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import cold, drain, growth, memory, own, pages, report, trips, validation, whole
+from benchmarks import cold, deployed, drain, growth, memory, own, pages, report, trips, validation, whole
 from benchmarks.emulator import running_storage
 from benchmarks.table import render
 
@@ -23,6 +23,7 @@ def main() -> None:
         counted = trips.count(storage)
         lines = [
             *cold.measure(storage, rounds),
+            deployed.measure(rounds),
             *cold.measure_package(storage, rounds, with_packages=not quick),
             *trips.lines(counted),
             *own.measure(connection_string, blocks),

@@ -35,7 +35,7 @@ def running_storage(*, keeps_data: bool = True) -> Iterator[Azurite]:
 
 
 def environment_of(connection_string: str) -> dict[str, str]:
-    """Return the app's settings, with one pipeline that may do everything: not in development, as on Azure."""
+    """Return the app's settings: a key for its storage, and one for a pipeline that may do everything."""
     pipeline = {
         "name": "bench",
         "tenant": str(UUID(int=1)),

@@ -4,6 +4,7 @@ What every one of them begins with, the import of `azure.functions`, is the floo
 worker does it (azure-functions-python-worker, loader.py and functions.py). Nothing else may be imported here.
 """
 
+import os
 import sys
 
 import azure.functions as func
@@ -39,15 +40,17 @@ def index() -> "dict[str, object]":
     return functions
 
 
-def request(method: str, name: str) -> func.HttpRequest:
-    """Return a request as the host hands it over."""
+def request(method: str, name: str, document: bytes = DOCUMENT) -> func.HttpRequest:
+    """Return a request as the host hands it over, with the access token of the environment if there is one."""
+    token = os.environ.get("ACCESS_TOKEN")
+    proof = {"authorization": f"Bearer {token}"} if token else {"x-functions-key": KEY}
     return func.HttpRequest(
         method.upper(),
         f"{ADDRESS}/{name}",
-        headers={"x-functions-key": KEY, "content-type": "application/json", "content-length": str(len(DOCUMENT))},
+        headers={**proof, "content-type": "application/json", "content-length": str(len(document))},
         params={},
         route_params={"name": name},
-        body=DOCUMENT if method == "put" else b"",
+        body=document if method == "put" else b"",
     )
 
 

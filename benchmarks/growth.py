@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from benchmarks.table import as_markdown
-from benchmarks.trips import Trips
+from benchmarks.trips import Kept, Trips
 from registry_api.service.resync import NET_PAGES, ROWS_PER_PAGE
+from registry_api.storage.retention import KEEP_OPERATIONS
 
 TABLE_TRANSACTION = 0.00036 / 10_000  # one for each call; a transaction of many rows is one
 TABLE_GIGABYTE = 1.25 * 0.045  # a month; zone-redundant, taken as a quarter more than the quoted one
@@ -60,13 +61,12 @@ class Growth:
     @property
     def rows(self) -> int:
         """Return how many rows there are after a year."""
-        return self.registries * (self.trips["create"].rows + self._changes_of_one * self.trips["update"].rows)
+        return self.registries * sum(kept.rows * times for kept, times in self._kept_of_one)
 
     @property
     def gigabytes(self) -> float:
         """Return how much they hold."""
-        create, update = self.trips["create"], self.trips["update"]
-        characters = self.registries * (create.characters + self._changes_of_one * update.characters)
+        characters = self.registries * sum(kept.characters * times for kept, times in self._kept_of_one)
         return (characters * _BYTES_OF_A_CHARACTER + self.rows * _BYTES_OF_A_ROW) / _GIGABYTE
 
     @property
@@ -78,7 +78,7 @@ class Growth:
 
     @property
     def queue_calls(self) -> int:
-        """Return how many calls go to the queue in a month, those of the host included."""
+        """Return how many calls go to the queue in a month, those of the host for each message included."""
         return self.changes * messages_of_a_change(self.trips) * _QUEUE_CALLS
 
     @property
@@ -120,8 +120,12 @@ class Growth:
         return TICK * -(-self.rows // ROWS_PER_PAGE)
 
     @property
-    def _changes_of_one(self) -> int:
-        return MONTHS * CHANGES
+    def _kept_of_one(self) -> list[tuple[Kept, int]]:
+        """Return what is kept of one registry, and how often: operations of the last month, all else of a year."""
+        changes, recent = MONTHS * CHANGES, CHANGES * (KEEP_OPERATIONS // MONTH)
+        creation = [(self.trips[verb].others, 1) for verb in ("create", "worker step")]
+        updates = [(self.trips[verb].others, changes) for verb in ("update", "step of an update")]
+        return [*creation, *updates, (self.trips["update"].operations, recent)]
 
     @property
     def _checks(self) -> int:
@@ -173,7 +177,7 @@ def limits(trips: Mapping[str, Trips]) -> str:
     """Return the table of what Azure's targets allow, the nearest first."""
     update, step = trips["update"], trips["worker step"]
     a_change = update.table + VISITS * step.table + messages_of_a_change(trips) * _QUEUE_CALLS
-    written = update.rows + 2  # the registry and its operation
+    entities = update.entities + VISITS * step.entities
     rows = [
         ("what", "Azure's target, a second", "allows, a second"),
         (
@@ -189,7 +193,7 @@ def limits(trips: Mapping[str, Trips]) -> str:
         (
             "entities of a partition",
             f"{ENTITIES_PER_PARTITION:,}",
-            f"{ENTITIES_PER_PARTITION // (written + 1):,} changes of one registry, or {ENTITIES_PER_PARTITION:,} reads",
+            f"{ENTITIES_PER_PARTITION // entities:,} changes of one registry, or {ENTITIES_PER_PARTITION:,} reads",
         ),
     ]
     return as_markdown(rows)

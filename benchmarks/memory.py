@@ -8,7 +8,7 @@ _MEBIBYTE = 2**20
 
 
 def measure(connection_string: str, fewer: int, more: int) -> list[Line]:
-    """Measure in a process of its own; of ten requests nine are GETs, and one a PUT of what is there.
+    """Measure in a process of its own; of fifty requests one changes a registry, and four ask for what was never there.
 
     Args:
         connection_string: Where the app keeps its data.

@@ -1,7 +1,7 @@
 """What a request costs this process beyond the storage calls that it makes: `python -m benchmarks.own CONNECTION ...`.
 
 The calls are recorded while the app makes them, and then made bare, through the same client, in turn with requests.
-A page is asked for by our own client and, to tell how much of the ratio is that client's, by the SDK of Azure as well.
+A page is asked for by the SDK of Azure as well, which tells how much of the ratio is due to what our client saves.
 """
 
 import asyncio
@@ -31,11 +31,9 @@ def measure(connection_string: str, blocks: int) -> list[Line]:
         lines.append(
             Line(f"own CPU of a {what}", f"calls {milliseconds(bare)}", milliseconds(ours), own, Goal(limit, "ms"))
         )
-    for what in ("page of 100", "page of 100, by the SDK"):
+    for what, goal in (("page of 100", Goal(1.2)), ("page of 100, by the SDK", None)):
         ours, bare = found[what]
-        lines.append(
-            Line(f"CPU of a {what}", f"calls {milliseconds(bare)}", milliseconds(ours), ours / bare, Goal(1.2))
-        )
+        lines.append(Line(f"CPU of a {what}", f"calls {milliseconds(bare)}", milliseconds(ours), ours / bare, goal))
     return lines
 
 

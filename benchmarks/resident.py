@@ -13,7 +13,8 @@ from typing import Any
 from benchmarks import first
 
 _NEW = 20  # registries that are made, so that everything was done that a request may do
-_READS = 9  # before each PUT
+_CHANGE_EVERY = 50  # requests, of which the others read; one in ten of those asks for what was never there
+_DOCUMENTS = [first.DOCUMENT.replace(b"{", b'{"description":"%d",' % number, 1) for number in range(7)]
 
 
 def resident() -> int:
@@ -22,17 +23,24 @@ def resident() -> int:
 
 
 async def _ask(functions: dict[str, Any], fewer: int, more: int) -> list[int]:
-    async def ask(method: str, name: str) -> None:
-        answer = await functions[f"{method}_registry"](first.request(method, name))
-        if answer.status_code not in {200, 201}:
+    async def ask(method: str, name: str, *statuses: int, document: bytes = first.DOCUMENT) -> None:
+        answer = await functions[f"{method}_registry"](first.request(method, name, document))
+        if answer.status_code not in statuses:
             raise RuntimeError(answer.get_body().decode())
 
     for number in range(_NEW):
-        await ask("put", f"resident-{number}")
+        await ask("put", f"resident-{number}", 201)
     found = []
     for requests in (fewer, more - fewer):
         for number in range(requests):
-            await ask("get" if number % (_READS + 1) else "put", f"resident-{number % _NEW}")
+            turn, place = divmod(number, _CHANGE_EVERY)
+            if place == 0:
+                document = _DOCUMENTS[turn % len(_DOCUMENTS)]
+                await ask("put", f"resident-{turn % _NEW}", 200, document=document)
+            elif place % 10 == 0:
+                await ask("get", f"nobody-{number}", 404)
+            else:
+                await ask("get", f"resident-{number % _NEW}", 200)
         found.append(resident())
     return found
 

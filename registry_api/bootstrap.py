@@ -14,7 +14,6 @@ from registry_api.access.roles import CombinedRoles, StaticRoles
 from registry_api.domain.names import RegistryKey
 from registry_api.service.ports import Clock, Ports, Roles, Views
 from registry_api.settings import Settings
-from registry_api.startup import SettingsError
 from registry_api.storage.names import NOTICES, QUEUE, TABLE
 from registry_api.storage.rows import Rows
 from registry_api.storage.tables import TableRows
@@ -102,6 +101,7 @@ class App:
         """Return what reads and changes records."""
         from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
 
+        gc.freeze()  # the models as well
         return Ports(
             store=RegistryStore(self.rows),
             queue=self.queue,
@@ -151,21 +151,12 @@ def settings() -> Settings:
     """
     found = Settings.read(os.environ)
     if found.application_insights:
-        telemetry.record_with(_recorder(found.application_insights))
+        from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
+
+        telemetry.record_with(to_application_insights(found.application_insights))
     if found.has_developer:
         _log.warning("Everybody is let in as 'developer', Owner of tenant %s. For development only.", found.tenant)
     return found
-
-
-def _recorder(connection_string: str) -> telemetry.Recorder:
-    from registry_api.opentelemetry import to_application_insights  # noqa: PLC0415 - off costs nothing
-
-    try:
-        return to_application_insights(connection_string)
-    except ValueError:
-        raise SettingsError(
-            "APPLICATIONINSIGHTS_CONNECTION_STRING must be the connection string of an Application Insights."
-        ) from None
 
 
 @cache

@@ -30,6 +30,19 @@ from registry_api.domain.sources import WebhookSource
 from registry_api.domain.subscribers import NotificationType
 
 
+def is_connection_string(given: str) -> bool:
+    """Tell whether a text can be a storage account's connection string with a key."""
+    parts = dict(part.partition("=")[::2] for part in given.split(";") if part)
+    try:
+        base64.b64decode(parts["AccountKey"], validate=True)
+        addresses = [urlsplit(value) for name, value in parts.items() if name.endswith("Endpoint")]
+        ports = [address.port for address in addresses]
+    except (KeyError, ValueError):
+        return False
+    has_places = all(address.scheme in {"http", "https"} and address.hostname for address in addresses)
+    return bool(parts.get("AccountName")) and has_places and 0 not in ports
+
+
 def region_names(given: object) -> object:
     """Read names of regions, separated by commas, in any spelling."""
     if not isinstance(given, str):

@@ -1,17 +1,25 @@
 """Spans and figures by OpenTelemetry, sent to Application Insights. Imported only where they are recorded."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter, AzureMonitorTraceExporter
 from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics import Counter as SdkCounter
+from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricExportResult,
+    MetricReader,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -91,14 +99,56 @@ def tracers_of_our_own() -> TracerProvider:
 def to_application_insights(connection_string: str) -> OpenTelemetry:
     """Return who records for an Application Insights. Threads of its own send; nothing is kept on disk.
 
-    The exporter reads by itself as whom it sends: APPLICATIONINSIGHTS_AUTHENTICATION_STRING.
+    The exporter reads by itself as whom it sends: APPLICATIONINSIGHTS_AUTHENTICATION_STRING. Its import takes a while,
+    and is left to the threads that send.
     """
     tracers = tracers_of_our_own()
-    spans = AzureMonitorTraceExporter(
-        connection_string=connection_string,
-        disable_offline_storage=True,
-        tracer_provider=tracers,  # the process's own has no resource, and each batch would log an error for that
-    )
-    tracers.add_span_processor(BatchSpanProcessor(spans))
-    figures = AzureMonitorMetricExporter(connection_string=connection_string, disable_offline_storage=True)
-    return OpenTelemetry(tracers, PeriodicExportingMetricReader(figures))
+    tracers.add_span_processor(BatchSpanProcessor(_Spans(connection_string, tracers)))
+    return OpenTelemetry(tracers, PeriodicExportingMetricReader(_Figures(connection_string)))
+
+
+class _Spans(SpanExporter):
+    """Sends spans by an exporter that is made when there are some."""
+
+    def __init__(self, connection_string: str, tracers: TracerProvider) -> None:
+        self._connection_string, self._tracers = connection_string, tracers
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._exporter.export(spans)
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    @cached_property
+    def _exporter(self) -> SpanExporter:
+        from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter  # noqa: PLC0415 - off the start's way
+
+        return AzureMonitorTraceExporter(
+            connection_string=self._connection_string,
+            disable_offline_storage=True,
+            tracer_provider=self._tracers,  # the process's own has no resource, and each batch would log an error
+        )
+
+
+class _Figures(MetricExporter):
+    """Sends figures in the same way, each time what has come since."""
+
+    def __init__(self, connection_string: str) -> None:
+        instruments: tuple[type, ...] = (SdkCounter, Histogram)
+        super().__init__(preferred_temporality=dict.fromkeys(instruments, AggregationTemporality.DELTA))
+        self._connection_string = connection_string
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **others: Any) -> MetricExportResult:
+        return self._exporter.export(metrics_data, timeout_millis, **others)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **others: Any) -> None:
+        self._exporter.shutdown(timeout_millis, **others)
+
+    @cached_property
+    def _exporter(self) -> MetricExporter:
+        from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter  # noqa: PLC0415 - the same
+
+        return AzureMonitorMetricExporter(connection_string=self._connection_string, disable_offline_storage=True)

@@ -17,6 +17,7 @@ from registry_api import configured, startup
 from registry_api.domain.assignments import Assignment, Guid, RoleBook
 from registry_api.domain.placement import Placement
 from registry_api.domain.record import Record
+from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
 from registry_api.startup import DEVELOPMENT, SettingsError
 
@@ -335,6 +336,14 @@ class Settings(Record):
             raise ValueError("must be an https address")
         return given.rstrip("/")
 
+    @field_validator("application_insights")
+    @classmethod
+    def _with_instrumentation_key(cls, given: str) -> str:
+        parts = dict(part.partition("=")[::2] for part in given.split(";"))
+        if given and not is_guid(parts.get("InstrumentationKey", "")):
+            raise ValueError("must be the connection string of an Application Insights")
+        return given
+
     @field_validator("signing_key")
     @classmethod
     def _there_without_a_storage_key(cls, given: str, info: ValidationInfo) -> str:
@@ -349,11 +358,11 @@ class Settings(Record):
             return given
         if given == _DEVELOPMENT_STORAGE:
             return _DEVELOPMENT_CONNECTION
-        parts = {part.partition("=")[0] for part in given.split(";")}
-        if not {"AccountName", "AccountKey"} <= parts:
+        if not configured.is_connection_string(given):
             raise ValueError(
-                "must be a storage account's connection string, with AccountName and AccountKey, unless "
-                "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri are set"
+                "must be a storage account's connection string, with AccountName, AccountKey in base64 and, if any, "
+                "addresses that can be, unless AzureWebJobsStorage__tableServiceUri and "
+                "AzureWebJobsStorage__queueServiceUri are set"
             )
         return given
 

@@ -103,13 +103,8 @@ def also(**facts: Any) -> None:
 @contextmanager
 def span(name: str, parent: str | None = None, **facts: Any) -> Iterator[Span]:
     """Let what is done within be a span, about these facts and those from further out."""
-    known = {**_facts.get(), **facts}
-    token = _facts.set(known)
-    try:
-        with _UNRECORDED if _recorder is None else _recorder.span(name, parent, known) as begun:
-            yield begun
-    finally:
-        _facts.reset(token)
+    with about(**facts), _UNRECORDED if _recorder is None else _recorder.span(name, parent, _facts.get()) as begun:
+        yield begun
 
 
 def traceparent() -> str | None:

@@ -36,11 +36,7 @@ def addressed(events: Iterable[Event], tenant: str, subscribers: Iterable[Subscr
     """Return a tenant's events with the names of those who are to be told of each."""
     theirs = [subscriber for subscriber in subscribers if subscriber.tenant == tenant]
     return [
-        event.model_copy(
-            update={
-                "subscribers": tuple(subscriber.name for subscriber in theirs if type_of(event) in subscriber.types)
-            }
-        )
+        event.model_copy(update={"subscribers": tuple(one.name for one in theirs if wants(one, event))})
         for event in events
     ]
 

@@ -7,6 +7,7 @@ REGISTRY_TYPE = "Microsoft.MachineLearningServices/registries"
 GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 RESOURCE_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
 RESOURCE_GROUP_RULE = "must be 1 to 90 letters, digits, '_', '-', '.' or parentheses"
+REGISTRY_ID = rf"/subscriptions/[^/\n]+/resourceGroups/[^/\n]+/providers/{REGISTRY_TYPE}/[^/\n]+"
 _GUID, _GROUP = re.compile(GUID), re.compile(RESOURCE_GROUP)
 
 

@@ -13,6 +13,7 @@ from registry_api.bootstrap import App
 from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.http.messages import Request
 from registry_api.http.parameters import CONTINUATION, HOST_KEY, Parameter
+from registry_api.service.ports import ContinuationError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -48,13 +49,11 @@ def open_continuation(request: Request, app: App, listed: str, parameter: Parame
 
 
 @contextmanager
-def resuming(continuation: str | None, parameter: Parameter = CONTINUATION) -> Iterator[None]:
+def resuming(parameter: Parameter = CONTINUATION) -> Iterator[None]:
     """Read a page; what storage does not take as a continuation any more, such as after an update, is the caller's."""
     try:
         yield
-    except ValueError:
-        if continuation is None:
-            raise
+    except ContinuationError:
         raise _refusal(parameter) from None
 
 

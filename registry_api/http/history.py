@@ -72,6 +72,6 @@ async def _page(
     name, inquiry = request.path["name"], arguments.inquiry_of(request, app)
     listed = f"{kind} of {key_of(name)} {inquiry.within}"
     top, continuation = arguments.top_of(request), open_continuation(request, app, listed)
-    with resuming(continuation):
+    with resuming():
         page = await read(name, top, continuation, inquiry, ports=app.ports)
     return page, next_link(page.continuation, request, app, listed, f"registries/{name}/{kind}")

@@ -27,7 +27,7 @@ async def list_registries(request: Request, app: App) -> Answer:
     wanted, top = arguments.filter_of(request), arguments.top_of(request)
     listed = f"registries {wanted}"
     continuation, inquiry = open_continuation(request, app, listed), arguments.inquiry_of(request, app)
-    with resuming(continuation):
+    with resuming():
         page = await reading.list_views(wanted, top, continuation, inquiry, views=app.views, roles=app.roles)
     value = ",".join(view.body for view in page.items)
     following = next_link(page.continuation, request, app, listed, "registries")

@@ -33,7 +33,7 @@ class Outbox(Protocol):
         """Return what is yet to be told of up to `limit` registries (1 to 100) of all tenants.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave.
+            ContinuationError: If the continuation is not one that this method gave.
         """
 
     async def postpone(self, kept: Kept[Outstanding], due: datetime) -> None:

@@ -19,7 +19,7 @@ from registry_api.domain.subscribers import Subscriber
 from registry_api.service.announcing import notice_of
 from registry_api.service.audience import Audience, Courier, DeliveryError, Letter
 from registry_api.service.messages import Notice
-from registry_api.service.ports import Conflict, Kept, Ports, StorageUnavailable
+from registry_api.service.ports import Conflict, ContinuationError, Kept, Ports, StorageUnavailable
 from registry_api.service.reconcile import COMMIT_WINDOW
 from registry_api.telemetry import span, traceparent
 
@@ -73,7 +73,7 @@ async def remind(continuation: str | None, limit: int, *, ports: Ports) -> str |
         return None
     try:
         page = await audience.outbox.walk(limit, continuation)
-    except ValueError:  # an older version of the app noted it
+    except ContinuationError:  # an older version of the app noted it
         page = await audience.outbox.walk(limit, None)
     now = ports.clock.now()
     for kept in page.items:

@@ -75,7 +75,7 @@ async def list_operations(
 
     Raises:
         Refusal: If there never was a registry of this name for the caller, or it may not read.
-        ValueError: If the continuation is not one that an earlier page gave.
+        ContinuationError: If the continuation is not one that an earlier page gave.
     """
     return await _list(ports.store.list_operations, name, limit, continuation, inquiry=inquiry, ports=ports)
 
@@ -87,7 +87,7 @@ async def list_events(
 
     Raises:
         Refusal: If there never was a registry of this name for the caller, or it may not read.
-        ValueError: If the continuation is not one that an earlier page gave.
+        ContinuationError: If the continuation is not one that an earlier page gave.
     """
     return await _list(ports.store.list_events, name, limit, continuation, inquiry=inquiry, ports=ports)
 
@@ -99,7 +99,7 @@ async def list_undelivered(
 
     Raises:
         Refusal: If there is no registry of this name for the caller, and nothing of one that was, or it may not read.
-        ValueError: If the continuation is not one that an earlier page gave.
+        ContinuationError: If the continuation is not one that an earlier page gave.
     """
     return await _list(ports.store.list_undelivered, name, limit, continuation, inquiry=inquiry, ports=ports)
 
@@ -111,7 +111,7 @@ async def list_revisions(
 
     Raises:
         Refusal: If there is no registry of this name for the caller, or it may not read.
-        ValueError: If the continuation is not one that an earlier page gave.
+        ContinuationError: If the continuation is not one that an earlier page gave.
     """
     registry, store = await reading.read(name, inquiry, ports=ports), ports.store
     page = await store.list_revisions(registry.key, registry.incarnation, limit, continuation)

@@ -36,6 +36,10 @@ class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
     """What was to be replaced is no longer what was read."""
 
 
+class ContinuationError(ValueError):
+    """A list does not go on where it was to go on."""
+
+
 class Page(NamedTuple, Generic[T]):
     """Some records in their order, and how to get the next ones."""
 
@@ -60,7 +64,7 @@ class Views(Protocol):
         """Return what callers read of up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave for the tenant.
+            ContinuationError: If the continuation is not one that this method gave for the tenant.
         """
 
 
@@ -77,14 +81,14 @@ class Store(Protocol):
         """Return up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave for the tenant.
+            ContinuationError: If the continuation is not one that this method gave for the tenant.
         """
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations (1 to 100) of a registry, the newest first.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave for the registry.
+            ContinuationError: If the continuation is not one that this method gave for the registry.
         """
 
     async def list_revisions(
@@ -93,35 +97,35 @@ class Store(Protocol):
         """Return up to `limit` revisions (1 to 100) of a registry, the newest first.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave for the registry.
+            ContinuationError: If the continuation is not one that this method gave for the registry.
         """
 
     async def list_events(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Event]:
         """Return up to `limit` events (1 to 100) of a name, the newest first, also of registries that are gone.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave for the registry.
+            ContinuationError: If the continuation is not one that this method gave for the registry.
         """
 
     async def list_undelivered(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Undelivered]:
         """Return up to `limit` events (1 to 100) of a name that subscribers were not told of, the newest first.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave for the registry.
+            ContinuationError: If the continuation is not one that this method gave for the registry.
         """
 
     async def walk(self, limit: int, continuation: str | None) -> Page[Stored]:
         """Return up to `limit` registries (1 to 100) of all tenants.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave.
+            ContinuationError: If the continuation is not one that this method gave.
         """
 
     async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
         """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end.
 
         Raises:
-            ValueError: If the continuation is not one that this method gave.
+            ContinuationError: If the continuation is not one that this method gave.
         """
 
     async def read_progress(self) -> Progress:

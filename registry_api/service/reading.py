@@ -1,5 +1,6 @@
 """Read and list registries."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import attrgetter
@@ -15,6 +16,8 @@ from registry_api.service.views import View
 
 if TYPE_CHECKING:
     from registry_api.domain.registry import Registry
+
+_log = logging.getLogger(__name__)
 
 _STORED_PAGES = 4  # that are read for one page at most
 
@@ -66,7 +69,7 @@ async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, p
 
     Raises:
         Refusal: If the caller names a scope where it may read nothing.
-        ValueError: If the continuation is not one that an earlier page gave.
+        ContinuationError: If the continuation is not one that an earlier page gave.
     """
     stored = partial(ports.store.list, inquiry.caller.tenant)
     return await _page(stored, limit, continuation, inquiry=inquiry, roles=ports.roles)
@@ -81,12 +84,16 @@ async def list_views(
 
     Raises:
         Refusal: If the caller names a scope where it may read nothing.
-        ValueError: If the continuation is not one that an earlier page gave.
+        ContinuationError: If the continuation is not one that an earlier page gave.
     """
 
     def matches(view: View) -> bool:
-        told = view.content
-        return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
+        try:
+            told = view.content
+            return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            _log.exception("A view cannot be read, and is left out.")
+            return False
 
     stored, tested = partial(views.list, inquiry.caller.tenant), None if wanted.is_of_scopes else matches
     return await _page(stored, limit, continuation, inquiry=inquiry, roles=roles, matches=tested)

@@ -15,7 +15,7 @@ from registry_api.domain.registry import Registry, Visit
 from registry_api.service import announcing, delivering
 from registry_api.service.announcing import announce
 from registry_api.service.backend import Backend
-from registry_api.service.ports import Conflict, Ports, StorageUnavailable
+from registry_api.service.ports import Conflict, ContinuationError, Ports, StorageUnavailable
 from registry_api.service.reconcile import OVERDUE
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Progress, Stored
@@ -69,7 +69,7 @@ async def _next_page(continuation: str | None, task: _Task, ends: datetime, port
     """
     try:
         page = await ports.store.walk(ROWS_PER_PAGE, continuation)
-    except ValueError:  # an older version of the app noted it
+    except ContinuationError:  # an older version of the app noted it
         continuation = None
         page = await ports.store.walk(ROWS_PER_PAGE, continuation)
     for done, stored in enumerate(page.items):
@@ -93,7 +93,7 @@ async def _sweep(continuation: str | None, ports: Ports) -> str | None:
     now = ports.clock.now()
     try:
         return await ports.store.sweep(ROWS_PER_PAGE, continuation, now)
-    except ValueError:  # the same
+    except ContinuationError:  # the same
         return await ports.store.sweep(ROWS_PER_PAGE, None, now)
 
 

@@ -1,9 +1,13 @@
 """What callers read of a registry, as it is kept beside its record. Nothing here needs the models of records."""
 
 import json
+import re
 from typing import Any, NamedTuple
 
-from registry_api.domain.scope import Scope, parse_registry_id
+from registry_api.domain.problems import is_unicode
+from registry_api.domain.scope import REGISTRY_ID, Scope, parse_registry_id
+
+_HEAD = re.compile(rf'({REGISTRY_ID})\n("[0-9a-f]+")\n(?=\{{)')
 
 
 class View(NamedTuple):
@@ -20,15 +24,20 @@ class View(NamedTuple):
         Raises:
             ValueError: If it is of none.
         """
-        registry, etag, body = text.split("\n", 2)
-        if not registry.startswith("/subscriptions/"):
-            raise ValueError("A view begins with the id of a registry.")
-        return cls(registry, etag, body)
+        head = _HEAD.match(text)
+        if head is None or not text.endswith("}") or not is_unicode(text):
+            raise ValueError("A view is the id of a registry, its tag, and JSON.")
+        return cls(head[1], head[2], text[head.end() :])
 
     @property
     def text(self) -> str:
         """Return it as it is kept; neither ids nor tags nor JSON that is written without spaces have ends of lines."""
         return f"{self.id}\n{self.etag}\n{self.body}"
+
+    @property
+    def name(self) -> str:
+        """Return the name of the registry."""
+        return self.id.rpartition("/")[2]
 
     @property
     def place(self) -> tuple[Scope, str]:

@@ -1,1 +1,1 @@
-"""Store and WorkQueue on Azure Table Storage and Storage Queues, and in memory."""
+"""Store, Views, Outbox and queues on Azure Table Storage and Storage Queues, and in memory."""

@@ -8,7 +8,7 @@ import re
 import ssl
 from collections import deque
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 from urllib.parse import SplitResult
 
@@ -22,7 +22,8 @@ _LONGEST_BODY = 64 * 1024 * 1024
 _HEAD_END = b"\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
-_ARRIVING = memoryview(bytearray(256 * 1024))  # of all connections: what comes is not kept here
+_ARRIVING = 256 * 1024  # bytes that are taken from the network at once
+_LENGTH = re.compile("[0-9]{1,19}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?")
 
 
@@ -50,6 +51,7 @@ class Connections:
             raise ValueError("Storage is reached by an http or https address.")
         self._host, self._is_secure = address.hostname, address.scheme == "https"
         self._port = address.port or (443 if self._is_secure else 80)
+        self._arriving = memoryview(bytearray(_ARRIVING))  # shared, as nothing is kept in it
         self._idle: deque[_Connection] = deque()
         self._free = asyncio.Semaphore(_AT_ONCE)
 
@@ -90,17 +92,18 @@ class Connections:
             connection = self._idle.pop()
             if connection.is_reusable:
                 return connection
+            connection.abort()
         return None
 
     async def _connect(self) -> "_Connection":
         try:
             async with asyncio.timeout(_CONNECT_WITHIN):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    _Connection, self._host, self._port, ssl=self._tls
+                    partial(_Connection, self._arriving), self._host, self._port, ssl=self._tls
                 )
         except TimeoutError as error:
             raise NoAnswerError(f"no connection within {_CONNECT_WITHIN} seconds") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that can be none
             raise NoAnswerError("no connection") from error
         return connection
 
@@ -111,9 +114,14 @@ class Connections:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """One connection."""
+    """One connection.
 
-    def __init__(self) -> None:
+    Args:
+        arriving: Where what comes is put, and taken from before the event loop does anything else.
+    """
+
+    def __init__(self, arriving: memoryview) -> None:
+        self._arriving = arriving
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -127,14 +135,17 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where to put what comes; it is taken from there before anything else happens."""
+        """Return where to put what comes."""
         del sizehint
-        return _ARRIVING
+        return self._arriving
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Keep what came for who waits."""
-        self._received += _ARRIVING[:nbytes]
-        self._wake()
+        """Keep what came for who waits; if nobody does, nobody asked for it."""
+        if self._waiter is None:
+            self.abort()
+        else:
+            self._received += self._arriving[:nbytes]
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
@@ -147,8 +158,8 @@ class _Connection(asyncio.BufferedProtocol):
     @property
     def is_reusable(self) -> bool:
         """Tell whether the next answer could be taken from it: it is open, and nothing came that nobody asked for."""
-        open_still = self._transport is not None and not self._transport.is_closing()
-        return open_still and self._goes_on and not self._received
+        is_open = self._transport is not None and not self._transport.is_closing()
+        return is_open and self._goes_on and not self._received
 
     def abort(self) -> None:
         """End it at once."""
@@ -179,23 +190,25 @@ class _Connection(asyncio.BufferedProtocol):
                 raise NoAnswerError("the answer has two lengths")
             headers[name] = field[2].decode("latin-1")
         answer = Answer(int(status[1]), headers, await self._body(int(status[1]), headers, read_within))
-        self._goes_on = headers.get("connection", "").lower() != "close"
+        self._goes_on = "close" not in re.split(r"[\s,]+", headers.get("connection", "").lower())
         self.idle_since = asyncio.get_running_loop().time()
         return answer
 
     async def _body(self, status: int, headers: Mapping[str, str], read_within: float) -> bytes:
         length, coding = headers.get("content-length"), headers.get("transfer-encoding")
-        if status in {204, 304}:
+        if status in {204, 304} and length in {None, "0"} and coding is None:
             return b""
-        if coding is None and length is not None and length.isdecimal() and int(length) <= _LONGEST_BODY:
+        if coding is None and length is not None and _LENGTH.fullmatch(length) and int(length) <= _LONGEST_BODY:
             return await self._take(int(length), read_within)
         if coding is None or coding.lower() != "chunked" or length is not None:
             raise NoAnswerError("the answer's length is not told, or is too long")
         body = bytearray()
         while size := await self._chunk(read_within):
+            if len(body) + size > _LONGEST_BODY:
+                raise NoAnswerError("the answer is too long")
             body += await self._take(size, read_within)
-            if len(body) > _LONGEST_BODY or await self._take(2, read_within) != b"\r\n":
-                raise NoAnswerError("a chunk is not as long as it says, or the answer is too long")
+            if await self._take(2, read_within) != b"\r\n":
+                raise NoAnswerError("a chunk is not as long as it says")
         if await self._until(b"\r\n", read_within):
             raise NoAnswerError("the answer has trailers")
         return bytes(body)

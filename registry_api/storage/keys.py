@@ -1,4 +1,8 @@
-"""The kinds of rows by the beginnings of their keys, and how a key is written."""
+"""The kinds of rows by the beginnings of their keys, and how a key is written.
+
+All rows of a registry share a partition, so that one transaction changes them together. The partitions of a
+tenant are a range from `tenant:` up to `tenant;`, the character after the colon.
+"""
 
 from functools import lru_cache
 from urllib.parse import quote

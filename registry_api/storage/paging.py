@@ -2,6 +2,7 @@
 
 import json
 
+from registry_api.service.ports import ContinuationError
 from registry_api.storage.rows import Position, Slice
 
 
@@ -13,7 +14,7 @@ def position_in(continuation: str | None, scope: str) -> Position | None:
         scope: What is listed.
 
     Raises:
-        ValueError: If the text was not given for this list.
+        ContinuationError: If the text was not given for this list.
     """
     if continuation is None:
         return None
@@ -24,9 +25,9 @@ def position_in(continuation: str | None, scope: str) -> Position | None:
     match found:
         case [str(listed), str(partition), str() | None as key]:
             if listed != scope:
-                raise ValueError("The continuation was given for another list.")
+                raise ContinuationError("The continuation was given for another list.")
             return Position(partition, key)
-    raise ValueError("The continuation is none that a list has given.")
+    raise ContinuationError("The continuation is none that a list has given.")
 
 
 def following(found: Slice, scope: str) -> str | None:

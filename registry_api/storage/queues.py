@@ -31,7 +31,11 @@ class StorageQueue:
     async def check(self) -> None:
         """Do nothing but see whether the queue's storage answers; the queue itself is made at the first message."""
         async with self._service.bounded():
-            await self._service.ask("GET", f"/{self._name}", query={"comp": "metadata"}, expected={200, 404})
+            try:
+                await self._service.ask("GET", f"/{self._name}", query={"comp": "metadata"})
+            except StorageError as error:
+                if error.code != _QUEUE_NOT_FOUND:
+                    raise
 
     async def send(self, message: BaseModel, delay: timedelta) -> None:
         """Put a message on the queue, to be seen after a delay of whole seconds.

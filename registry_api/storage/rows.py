@@ -171,7 +171,7 @@ class Rows(Protocol):
             start: Where an earlier scan ended; None begins at the first partition.
 
         Raises:
-            ValueError: If no scan ended at `start`.
+            ContinuationError: If no scan ended at `start`.
         """
 
     async def walk(self, limit: int, start: Position | None) -> Slice:
@@ -182,7 +182,7 @@ class Rows(Protocol):
             start: Where an earlier walk ended; None begins at the first row.
 
         Raises:
-            ValueError: If no walk ended at `start`.
+            ContinuationError: If no walk ended at `start`.
         """
 
     async def find(self, prefix: str, limit: int, start: Position | None) -> Slice:
@@ -194,7 +194,7 @@ class Rows(Protocol):
             start: Where an earlier call ended; None begins at the first partition.
 
         Raises:
-            ValueError: If no call ended at `start`.
+            ContinuationError: If no call ended at `start`.
         """
 
     async def range(self, partition: str, first: str, end: str, limit: int, start: Position | None) -> Slice:
@@ -208,5 +208,5 @@ class Rows(Protocol):
             start: Where an earlier call ended; None begins at the first key.
 
         Raises:
-            ValueError: If no call ended at `start`.
+            ContinuationError: If no call ended at `start`.
         """

@@ -157,6 +157,6 @@ def code_in(body: bytes) -> str | None:
     """Return the name of the error that an answer in JSON tells, or None."""
     try:
         code = json.loads(body)["odata.error"]["code"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return code if isinstance(code, str) and code else None

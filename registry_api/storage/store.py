@@ -1,8 +1,4 @@
-"""Registries, operations and revisions as rows: the one place that knows their keys.
-
-All rows of a registry share a partition, so that one transaction changes them together. The partitions of a
-tenant are a range from `tenant:` up to `tenant;`, the character after the colon.
-"""
+"""Registries, operations, revisions and events as rows."""
 
 import logging
 from contextlib import suppress

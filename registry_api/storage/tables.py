@@ -3,14 +3,16 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
-from registry_api.service.ports import Conflict
+from registry_api.service.ports import Conflict, ContinuationError
 from registry_api.storage import batch
 from registry_api.storage.connection import Connection
+from registry_api.storage.http import NoAnswerError
 from registry_api.storage.keys import end_of
 from registry_api.storage.rows import (
     MOST_BYTES_OF_A_ROW,
@@ -37,6 +39,7 @@ _JSON = {"Content-Type": "application/json"}
 _PLAIN = {"Accept": "application/json;odata=nometadata"}
 _WITH_ETAGS = {"Accept": "application/json;odata=minimalmetadata"}
 _TABLE_NOT_FOUND = "TableNotFound"
+_NOT_THERE = {_TABLE_NOT_FOUND, "ResourceNotFound", "EntityNotFound"}
 _NOT_AS_READ = {
     "EntityAlreadyExists",
     "UpdateConditionNotSatisfied",
@@ -61,10 +64,17 @@ class TableRows:
     async def get(self, partition: str, key: str) -> Row | None:
         """Return a row, or None."""
         async with self._service.bounded():
-            answer = await self._service.ask("GET", self._path(partition, key), headers=_PLAIN, expected={200, 404})
-        if answer.status == 404:  # noqa: PLR2004 - neither the row nor perhaps its table is there
-            return None
-        return _row(json.loads(answer.body), answer.headers["etag"])
+            try:
+                answer = await self._service.ask("GET", self._path(partition, key), headers=_PLAIN)
+            except StorageError as error:
+                if error.code not in _NOT_THERE:
+                    raise
+                return None
+            with _understood():
+                row = _row(json.loads(answer.body), answer.headers["etag"])
+            if (row.partition, row.key) != (partition, key):
+                raise NoAnswerError("the answer is another row")
+            return row
 
     async def transact(self, partition: str, writes: Sequence[Write]) -> Sequence[str | None]:
         """Do all writes or none, and return each row's new version, None for a removed one."""
@@ -115,13 +125,20 @@ class TableRows:
             query["NextPartitionKey"] = start.partition
             if start.key is not None:
                 query["NextRowKey"] = start.key
-        async with self._service.bounded():
-            answer = await self._service.ask(
-                "GET", f"/{self._table}()", query=query, headers=_WITH_ETAGS, expected={200, 404}
-            )
-        if answer.status == 404:  # noqa: PLR2004 - the table is not there
-            return Slice((), None)
-        rows = [_row(entity, entity["odata.etag"]) for entity in json.loads(answer.body)["value"]]
+        try:
+            async with self._service.bounded():
+                try:
+                    answer = await self._service.ask("GET", f"/{self._table}()", query=query, headers=_WITH_ETAGS)
+                except StorageError as error:
+                    if error.code != _TABLE_NOT_FOUND:
+                        raise
+                    return Slice((), None)
+                with _understood():
+                    rows = [_row(entity, entity["odata.etag"]) for entity in json.loads(answer.body)["value"]]
+        except ValueError as error:
+            if start is None:
+                raise
+            raise ContinuationError("The table does not go on there.") from error
         partition = answer.headers.get("x-ms-continuation-nextpartitionkey")
         if partition is None:
             return Slice(rows, None)
@@ -162,6 +179,15 @@ class TableRows:
         return f"/{self._table}(PartitionKey={_encoded(partition)},RowKey={_encoded(key)})"
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Read an answer, which is none if it is not what was asked for."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise NoAnswerError("the answer is not what was asked for") from error
+
+
 def _text(value: str) -> str:
     """Return a text as it stands in a condition."""
     return "'" + value.replace("'", "''") + "'"
@@ -174,10 +200,10 @@ def _encoded(value: str) -> str:
 def _properties(text: str) -> dict[str, str]:
     data = stored(text)
     if isinstance(data, str):
-        return dict(zip(_TEXT, (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)), strict=False))
-    chunks = (data[start : start + _CHUNK_OF_BYTES] for start in range(0, len(data), _CHUNK_OF_BYTES))
+        return {_TEXT[start // _CHUNK]: data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)}
     properties: dict[str, str] = {}
-    for column, chunk in zip(_UTF_8, chunks, strict=False):
+    for start in range(0, len(data), _CHUNK_OF_BYTES):
+        column, chunk = _UTF_8[start // _CHUNK_OF_BYTES], data[start : start + _CHUNK_OF_BYTES]
         properties |= {column: b64encode(chunk).decode(), f"{column}@odata.type": "Edm.Binary"}
     return properties
 

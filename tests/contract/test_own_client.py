@@ -123,7 +123,10 @@ async def answering(*answers: bytes) -> AsyncIterator[tuple[Connections, Callabl
         b"HTTP/1.1 200\r\nContent-Length: -2\r\n\r\nok",
         b"HTTP/1.1 200\r\nContent-Length: 99999999999\r\n\r\nok",
         b"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\nok",
+        b"HTTP/1.1 200\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nok",
         b"HTTP/1.1 200\r\n\r\nok",
+        b"HTTP/1.1 204\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 304\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200\r\nTransfer-Encoding: gzip\r\n\r\nok",
         b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nok\r\n0\r\n\r\n",
@@ -155,6 +158,71 @@ async def test_what_comes_unasked_is_nobodys_answer() -> None:
     async with answering(GOOD + GOOD.replace(b"ok", b"no"), GOOD) as (connections, _):
         assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
         assert (await connections.exchange(REQUEST, 1.0)).body == b"ok"
+
+
+async def test_idle_connections_that_something_comes_on_are_closed() -> None:
+    """At once, whatever comes and however much of it."""
+    async with answering(*[GOOD] * 5) as (connections, _):
+        await asyncio.gather(*(connections.exchange(REQUEST, 1.0) for _ in range(3)))
+        idle = [*connections._idle]
+        for connection in idle[1:]:
+            connection.get_buffer(-1)[:1] = b"x"
+            connection.buffer_updated(1)
+        await asyncio.gather(*(connection._closed for connection in idle[1:]))
+        await connections.exchange(REQUEST, 1.0)
+
+        assert [*connections._idle] == idle[:1]
+
+
+@pytest.mark.parametrize("header", [b"close", b"Close", b"x, close"])
+async def test_a_server_may_close_a_connection(header: bytes) -> None:
+    """It says so in one of the words of a header, and nobody asks there again."""
+    async with answering(GOOD.replace(b"\r\n\r\n", b"\r\nConnection: " + header + b"\r\n\r\n")) as (connections, _):
+        await connections.exchange(REQUEST, 1.0)
+        assert not connections._idle
+
+
+STRANGE = [
+    b"<html>",
+    b"",
+    b"[]",
+    b"null",
+    b"[" * 100_000,
+    b"{}",
+    b'{"value":[{}]}',
+    b'{"PartitionKey":"p","RowKey":"x"}',
+]
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+@pytest.mark.parametrize("body", STRANGE, ids=lambda body: str(body[:9]))
+async def test_what_is_no_answer_of_storage_tells_nothing(status: str, body: bytes) -> None:
+    """Neither that a row is not there, nor that it is another one: a wrong address leads to all kinds of servers."""
+    answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nETag: x\r\n\r\n".encode() + body
+    async with answering(*[answer] * 9) as (connections, _):
+        account = f"AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://{connections._host}:{connections._port}/a"
+        rows = TableRows(account, "registries")
+        for call in (lambda: rows.get("p", "k"), lambda: rows.scan("a", "b", "k", 1, None)):
+            with pytest.raises(StorageUnavailable):
+                await call()
+        await rows.close()
+
+
+async def test_a_chunk_that_is_too_long_is_not_waited_for() -> None:
+    """An answer has its limit before it is there."""
+    async with answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\nx") as (connections, _):
+        with pytest.raises(NoAnswerError, match="too long"):
+            await connections.exchange(REQUEST, 1.0)
+
+
+async def test_answers_at_once_do_not_mix() -> None:
+    """What comes on one connection, in pieces and beyond what is taken from the network at once, is of no other."""
+    bodies = [bytes([65 + number]) * (number * 100_000 + 1) for number in range(6)]
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body for body in bodies]
+    async with answering(*answers) as (connections, _):
+        found = await asyncio.gather(*(connections.exchange(REQUEST, 1.0) for _ in bodies))
+
+    assert sorted(answer.body for answer in found) == sorted(bodies)
 
 
 async def test_a_connection_that_the_server_closed_is_not_used_again() -> None:

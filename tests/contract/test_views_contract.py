@@ -3,6 +3,7 @@
 import pytest
 
 from registry_api.domain.names import RegistryKey
+from registry_api.service.records import Stored
 from registry_api.service.showing import view_of
 from registry_api.storage.rows import ANY_VERSION, Delete, Rows, UnreadableRowError, Upsert
 from registry_api.storage.store import RegistryStore
@@ -32,20 +33,71 @@ async def test_what_callers_read_is_kept_with_the_registry(store: RegistryStore,
 
 
 async def test_a_row_that_cannot_be_read_hides_no_other(store: RegistryStore, views: RegistryViews, rows: Rows) -> None:
-    """Lists leave out what somebody else has written; where it is a view, callers see what the record says."""
-    first, second = new("First"), new("Second")
-    for registry in (first, second):
-        await store.commit(acceptance_of(registry))
-    for garbage in ("garbage", "x\ny\n{}"):
-        await rows.transact("t1:first", [Upsert("view", garbage), Upsert("event:x", garbage)])
-        await rows.transact("t1:third", [Upsert("registry", garbage)])
+    """Lists leave out what somebody else has written."""
+    first = new("First")
+    await store.commit(acceptance_of(first))
+    await rows.transact("t1:first", [Upsert("event:x", "garbage")])
+    await rows.transact("t1:third", [Upsert("registry", "garbage"), Upsert("view", "garbage")])
 
-        assert [view.place[1] for view in (await views.list("t1", 10, None)).items] == ["Second"]
-        assert [one.spec.name for one in (await store.list("t1", 10, None)).items] == ["First", "Second"]
-        assert (await store.list_events(first.key, 10, None)).items == []
-        assert await views.read(first.key) == view_of(first)
-        with pytest.raises(UnreadableRowError):
-            await store.read(RegistryKey.of("t1", "third"))
+    assert [view.name for view in (await views.list("t1", 10, None)).items] == ["First"]
+    assert [one.spec.name for one in (await store.list("t1", 10, None)).items] == ["First"]
+    assert (await store.list_events(first.key, 10, None)).items == []
+    assert await views.read(RegistryKey.of("t1", "third")) is None
+    with pytest.raises(UnreadableRowError):
+        await store.read(RegistryKey.of("t1", "third"))
+
+
+OTHER = view_of(new("Other"))
+DAMAGED = {
+    "no view": "garbage",
+    "no id": 'x\n"e"\n{}',
+    "half an id": '/subscriptions/x\n"e"\n{}',
+    "no tag": OTHER.text.replace('"', "", 1),
+    "half of its JSON": OTHER.text.replace("Other", "Demo")[:-9],
+    "half a character": OTHER.text.replace("Other", "Demo").replace("}", '"\ud800"}', 1),
+    "another registry": OTHER.text,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+async def test_a_damaged_view_is_mended(
+    store: RegistryStore, views: RegistryViews, rows: Rows, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever reads it, or a list with it, sees what the record says, and so does everybody afterwards."""
+    registry = new("Demo")
+    await store.commit(acceptance_of(registry))
+    for is_list in (False, True):
+        await rows.transact("t1:demo", [Upsert("view", DAMAGED[damage])])
+        found = (await views.list("t1", 1, None)).items if is_list else [await views.read(registry.key)]
+        row = await rows.get("t1:demo", "view")
+
+        assert found == [view_of(registry)]
+        assert row is not None
+        assert row.text == view_of(registry).text
+    assert caplog.text.count("is not its view") == 2
+
+
+async def test_a_view_is_mended_only_of_the_record_that_was_read(
+    store: RegistryStore, views: RegistryViews, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who changes the registry meanwhile is not undone, neither in the record nor in the view."""
+    registry, changed = new("Demo"), updated(new("Demo"))
+    version = await store.commit(acceptance_of(registry))
+    await rows.transact("t1:demo", [Upsert("view", "garbage")])
+    read = RegistryStore.read
+
+    async def overtaken(self: RegistryStore, key: RegistryKey) -> Stored | None:
+        stored = await read(self, key)
+        monkeypatch.undo()
+        await store.commit(acceptance_of(changed, version))
+        return stored
+
+    monkeypatch.setattr(RegistryStore, "read", overtaken)
+    assert await views.read(registry.key) == view_of(registry)
+    assert await views.read(registry.key) == view_of(changed)
+    stored = await store.read(registry.key)
+    assert stored is not None
+    assert stored.registry == changed
 
 
 async def test_a_registry_without_its_view_is_there(store: RegistryStore, views: RegistryViews, rows: Rows) -> None:
@@ -55,4 +107,5 @@ async def test_a_registry_without_its_view_is_there(store: RegistryStore, views:
     await rows.transact("t1:demo", [Delete("view", ANY_VERSION)])
 
     assert await views.read(registry.key) == view_of(registry)
+    assert (await views.list("t1", 9, None)).items == [view_of(registry)]
     assert await views.read(RegistryKey.of("t1", "never")) is None

@@ -17,8 +17,8 @@ HOME, REPLICA = ResourceKey(Kind.CONTAINER_REGISTRY, "eastus"), ResourceKey(Kind
 PENDING, PROVISIONING, IS_READY, REMOVING, FAILED = ResourceState
 
 
-def test_names_are_what_they_were() -> None:
-    """The derivation of names never changes: what was made before a deployment is found after it."""
+def test_names_are_derived_in_one_way() -> None:
+    """Whoever changes it knows. What is there keeps its name, which is stored before it is used."""
     assert name_of("tenant|demo1.1", EAST) == "mlr59n58bcv2tn59w8bdz33x"
     assert name_of("tenant|demo1.1", EAST, 1) == "mlr6q2qkxbw9spznnrgrpc16"
     assert len({name_of("i", ResourceKey(Kind.STORAGE_ACCOUNT, "eastus", ordinal)) for ordinal in range(10)}) == 10

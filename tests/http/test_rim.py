@@ -116,7 +116,7 @@ async def test_a_wrong_connection_string_is_told_as_other_settings_are(
     response = await function_of(ROUTE["get_registry"])(request())
 
     assert (response.status_code, body_of(response)["error"]["code"]) == (500, "InternalError")
-    assert "APPLICATIONINSIGHTS_CONNECTION_STRING must be" in caplog.text
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING: must be" in caplog.text
     assert "hunter2" not in caplog.text
 
 
@@ -278,7 +278,30 @@ def test_settings_name_what_is_wrong_but_never_a_value() -> None:
         Settings.read({"REGISTRY_BACKEND": "hunter2"})
 
     assert "hunter2" not in str(caught.value)
-    assert "hunter2" not in repr(Settings.read({"AzureWebJobsStorage": "AccountName=x;AccountKey=hunter2"}))
+    assert "hunter22" not in repr(Settings.read({"AzureWebJobsStorage": "AccountName=x;AccountKey=hunter22"}))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "hunter22",
+        "AccountName=x",
+        "AccountKey=hunter22",
+        "AccountName=;AccountKey=hunter22",
+        "AccountName=x;AccountKey=hunter2",
+        "AccountName=x;AccountKey=€hunter22",
+        "AccountName=x;AccountKey=hunter22;TableEndpoint=http://127.0.0.1:99999/x",
+        "AccountName=x;AccountKey=hunter22;TableEndpoint=http://127.0.0.1:0/x",
+        "AccountName=x;AccountKey=hunter22;QueueEndpoint=127.0.0.1",
+        "AccountName=x;AccountKey=hunter22;QueueEndpoint=ftp://x",
+    ],
+)
+def test_a_connection_string_that_leads_nowhere_is_refused(given: str) -> None:
+    """What can be no connection string is told as such, and not with each request; it may hold a key."""
+    with pytest.raises(SettingsError, match="AzureWebJobsStorage: must be a storage account's") as caught:
+        Settings.read({"AzureWebJobsStorage": given})
+    assert "hunter" not in str(caught.value)
 
 
 def test_operation_ids_sort_from_new_to_old() -> None:

@@ -1,6 +1,7 @@
 """What callers read of a registry is what the API says that they do, in the form that is noted for it."""
 
 import hashlib
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ from registry_api.service.showing import FORM, view_of
 from registry_api.service.views import View
 from tests.contract.records import in_every_state
 
-_FORMS = {1: "6f27669e6807d494"}
+_FORMS = {1: "84db84a2d9e1ec1b"}
 """Digests of what the forms make of the same registries. Whoever changes the form raises `FORM` and adds one here."""
 
 
@@ -38,5 +39,6 @@ def test_what_is_not_stored_cannot_be_followed() -> None:
 def test_the_form_has_its_number() -> None:
     """Registries whose views are of another form than the app's are written anew: so no two forms have one number."""
     text = "".join(view_of(in_every_state()[state]).text for state in ("succeeded", "failing"))
+    text = re.sub(r"mlr[a-z0-9]{21}", "NAME", text)
 
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == _FORMS[FORM]

@@ -32,7 +32,7 @@ async def list_registry_resources(request: Request, app: App) -> Answer:
     inquiry = inquiry_of(request, app)
     listed = f"registry resources {inquiry.within}"
     continuation = open_continuation(request, app, listed, SKIP)
-    with resuming(continuation, SKIP):
+    with resuming(SKIP):
         page = await reading.list_page(DEFAULT_PAGE, continuation, inquiry, ports=app.ports)
     value = [registry_resource(registry, request.base_url) for registry in page.items]
     return Answer(

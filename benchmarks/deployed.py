@@ -1,0 +1,64 @@
+"""From a fresh process to its first GET, with all that an app on Azure has: `cold.py` has none of it.
+
+The app has an identity, by which it reaches its storage over https; callers show access tokens of an authority; and
+Application Insights takes spans. All of them are stand-ins on this machine, which answer at once.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+from benchmarks.cold import PATH, First
+from benchmarks.emulator import memory_folder
+from benchmarks.sampling import in_turn
+from benchmarks.table import Line, milliseconds
+from devstack import azurite
+from devstack.certificate import Certificate
+from devstack.resource_manager.running import RunningResourceManager
+from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
+
+_KNOWN = "known-registry"
+_OWNER = {"tenant": TENANT, "principal": OBJECT, "role": "Owner", "scope": "/"}
+
+
+def measure(rounds: int) -> Line:
+    """Measure with stand-ins of its own."""
+    with _environment() as settings:
+        process = First(sys.executable, PATH, settings)
+        process.modules("put", _KNOWN)
+        floor, get = in_turn(
+            [partial(process.seconds, "nothing"), partial(process.seconds, "get", name=_KNOWN)], rounds
+        )
+    what = "fresh process to first GET, set up as on Azure"
+    return Line(what, f"import azure.functions {milliseconds(floor)}", milliseconds(get), get / floor)
+
+
+@contextmanager
+def _environment() -> Iterator[Mapping[str, str]]:
+    with memory_folder() as folder:
+        certificate = Certificate(folder / "certificate")
+        certificate.make_unless_valid()
+        with (
+            RunningResourceManager.start(certificate.folder) as manager,
+            azurite.start(folder / "data", certificate=certificate) as storage,
+            Issuer() as issuer,
+        ):
+            yield {
+                **{name: manager.environment[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")},
+                "WEBSITE_SITE_NAME": "bench",
+                "SSL_CERT_FILE": str(certificate.file),
+                "AzureWebJobsStorage__tableServiceUri": f"{storage.table_endpoint}/{azurite.ACCOUNT}",
+                "AzureWebJobsStorage__queueServiceUri": f"{storage.queue_endpoint}/{azurite.ACCOUNT}",
+                "REGISTRY_SIGNING_KEY": "a key to seal continuations with",
+                "REGISTRY_AUTHORITY": issuer.url,
+                "REGISTRY_AUDIENCES": AUDIENCE,
+                "REGISTRY_TENANTS": TENANT,
+                "REGISTRY_ROLES": json.dumps({"assignments": [_OWNER]}),
+                "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=00000000-0000-0000-0000-000000000001;"
+                "IngestionEndpoint=http://127.0.0.1:1/",
+                "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+                "PYTHONHASHSEED": "0",
+                "ACCESS_TOKEN": issuer.token(),
+            }
