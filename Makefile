@@ -76,7 +76,7 @@ types: $(PYTHON_PACKAGES) ## Check types
 bench: install ## Measure, and print one table of ratios to floors
 	@exec $(BIN)/python -m benchmarks
 
-bench-quick: install ## The same in a few minutes, with fewer repetitions
+bench-quick: install ## The same in less than a minute, with fewer repetitions
 	@exec $(BIN)/python -m benchmarks --quick
 
 lock: $(BIN)/python ## Pin the newest versions that requirements*.in allow
