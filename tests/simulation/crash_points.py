@@ -1,38 +1,38 @@
-"""Runs crash points from the command line: all of them, those of some flows, or one schedule again.
+"""Runs crash points from the command line: every single fault of all flows, unless it is told otherwise."""
 
-python -m tests.simulation.crash_points                    every single fault
-python -m tests.simulation.crash_points --pairs [flow...]  every pair of faults too, which takes a night for all flows;
-                                                           with --plain, where messages come once and nobody asks again
-python -m tests.simulation.crash_points "update 3:before 7:lost twice"
-"""
-
+import argparse
 import asyncio
 import logging
+import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from itertools import product
 
 from tests.simulation.flows import FLOWS
-from tests.simulation.sampling import every_pair, every_single
+from tests.simulation.sampling import every_pair, every_single, some_pairs
 from tests.simulation.schedules import VARIANTS, Result, Schedule, run
 
-_PAIRS, _PLAIN = "--pairs", "--plain"
 
-
-async def main(arguments: Sequence[str]) -> int:
+async def main(given: argparse.Namespace) -> int:
     """Run what the arguments name, and return 1 if something is wrong with it."""
     logging.disable(logging.CRITICAL)
-    flows = [word for word in arguments if word not in {_PAIRS, _PLAIN}] or [*FLOWS]
-    variants = VARIANTS[:1] if _PLAIN in arguments else VARIANTS
-    if any(" " in word for word in flows):
-        return sum([await _replay(Schedule.parse(line)) for line in flows]) and 1
-    failed = 0
+    if any(" " in word for word in given.what):
+        return sum([await _replay(Schedule.parse(line)) for line in given.what]) and 1
+    return sum([await _all(title, results) for title, results in _batches(given)]) and 1
+
+
+def _batches(given: argparse.Namespace) -> Iterator[tuple[str, AsyncIterator[Result]]]:
+    flows, seed = given.what or [*FLOWS], secrets.randbits(32)
+    variants = VARIANTS[:1] if given.plain else VARIANTS
+    if given.random:
+        for flow in flows:
+            yield f"random pairs, {flow}, seed {seed}", some_pairs(flow, seed, given.random)
+        return
     for flow in flows:
-        failed += await _all(f"{flow}, single faults", every_single(flow, variants))
-    for variant, flow in product(variants if _PAIRS in arguments else (), flows):
-        failed += await _all(f"pairs, {Schedule(flow, (), variant)}", every_pair(flow, variant))
-    return failed and 1
+        yield f"{flow}, single faults", every_single(flow, variants)
+    for variant, flow in product(variants if given.pairs else (), flows):
+        yield f"pairs, {Schedule(flow, (), variant)}", every_pair(flow, variant)
 
 
 async def _all(title: str, results: AsyncIterator[Result]) -> int:
@@ -57,4 +57,9 @@ async def _replay(schedule: Schedule) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.crash_points", description=__doc__)
+    parser.add_argument("what", nargs="*", help="flows, or one schedule again, such as 'update 3:before 7:lost twice'")
+    parser.add_argument("--pairs", action="store_true", help="two faults too, which takes a night for all flows")
+    parser.add_argument("--plain", action="store_true", help="only where messages come once and nobody asks again")
+    parser.add_argument("--random", type=int, metavar="N", help="N random first faults in random variants instead")
+    sys.exit(asyncio.run(main(parser.parse_args())))
