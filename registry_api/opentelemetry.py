@@ -117,7 +117,8 @@ class _Spans(SpanExporter):
         return self._exporter.export(spans)
 
     def shutdown(self) -> None:
-        self._exporter.shutdown()
+        if "_exporter" in vars(self):
+            self._exporter.shutdown()
 
     @cached_property
     def _exporter(self) -> SpanExporter:
@@ -142,10 +143,11 @@ class _Figures(MetricExporter):
         return self._exporter.export(metrics_data, timeout_millis, **others)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self._exporter.force_flush(timeout_millis)
+        return "_exporter" not in vars(self) or self._exporter.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **others: Any) -> None:
-        self._exporter.shutdown(timeout_millis, **others)
+        if "_exporter" in vars(self):
+            self._exporter.shutdown(timeout_millis, **others)
 
     @cached_property
     def _exporter(self) -> MetricExporter:

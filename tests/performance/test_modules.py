@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 from benchmarks import cold, first
 from benchmarks.emulator import environment_of
@@ -16,6 +17,27 @@ OF_RECORDS = {f"registry_api.{name}" for name in ("domain.registry", "domain.spe
 def test_indexing_the_app_imports_few_modules() -> None:
     """A cold start pays for every module: none more than are known may be imported before the first request."""
     assert cold.new_modules("UseDevelopmentStorage=true") <= MODULES
+
+
+def test_who_records_does_not_import_who_sends() -> None:
+    """The exporter takes longer to be imported than all else that a recorded start imports; its own threads do it."""
+    connection_string = f"InstrumentationKey={UUID(int=1)};IngestionEndpoint=http://127.0.0.1:1/"
+    script = (
+        "import os, sys; from registry_api.opentelemetry import to_application_insights; "
+        f"recorder = to_application_insights('{connection_string}'); "
+        "recorder.count('registry_api.requests', 1, {}); print(*sys.modules, flush=True); os._exit(0)"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {*asked.stdout.split()}
+
+    assert "opentelemetry.sdk.trace" in imported
+    assert {name for name in imported if name.startswith("azure")} == set()
 
 
 def test_the_first_read_imports_no_model_of_a_record(azurite: Azurite) -> None:
