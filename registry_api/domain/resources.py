@@ -158,8 +158,11 @@ def assign(
     for key, config in asked_for.items():
         if key not in have:
             own, attempt = home if key.kind in {Kind.CONTAINER_REGISTRY, Kind.REPLICA} else (name(key), 0)
-            added.append(Resource(**key._asdict(), name=own, attempt=attempt, storage_config=config))
-    return tuple(sorted([*kept, *added], key=lambda resource: (_ORDER[resource.kind], *resource.key[1:])))
+            kind, region, ordinal = key
+            added.append(
+                Resource(kind=kind, region=region, ordinal=ordinal, name=own, attempt=attempt, storage_config=config)
+            )
+    return tuple(sorted([*kept, *added], key=lambda one: (_ORDER[one.kind], one.region, one.ordinal)))
 
 
 def dismiss(existing: Iterable[Resource]) -> tuple[Resource, ...]:
@@ -205,6 +208,8 @@ def state_of(resources: Iterable[Resource]) -> ResourceState:
     A region has none when a deletion has removed them all, and is not over yet.
     """
     states = {resource.state for resource in resources}
+    if len(states) == 1:
+        return states.pop()
     if states == _BEGUN:
         return ResourceState.PROVISIONING
     at_rest = ResourceState.READY if states else ResourceState.REMOVING
