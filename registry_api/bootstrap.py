@@ -101,7 +101,6 @@ class App:
         """Return what reads and changes records."""
         from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
 
-        gc.freeze()  # the models as well
         return Ports(
             store=RegistryStore(self.rows),
             queue=self.queue,

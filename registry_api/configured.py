@@ -4,6 +4,7 @@ What is wrong is told without the text.
 """
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
@@ -29,18 +30,17 @@ from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
 from registry_api.domain.subscribers import NotificationType
 
+_INSTRUMENTATION_KEY = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-def is_connection_string(given: str) -> bool:
-    """Tell whether a text can be a storage account's connection string with a key."""
-    parts = dict(part.partition("=")[::2] for part in given.split(";") if part)
-    try:
-        base64.b64decode(parts["AccountKey"], validate=True)
-        addresses = [urlsplit(value) for name, value in parts.items() if name.endswith("Endpoint")]
-        ports = [address.port for address in addresses]
-    except (KeyError, ValueError):
+
+def is_of_application_insights(given: str) -> bool:
+    """Tell whether the exporter takes a connection string, by its own rules: it says so too late."""
+    parts = [part.split("=") for part in given.split(";")]
+    if not all(len(part) == len(("name", "value")) for part in parts):
         return False
-    has_places = all(address.scheme in {"http", "https"} and address.hostname for address in addresses)
-    return bool(parts.get("AccountName")) and has_places and 0 not in ports
+    values = {name.lower(): value for name, value in parts}
+    is_by_key = values.get("authorization", "ikey").lower() == "ikey"
+    return is_by_key and _INSTRUMENTATION_KEY.match(values.get("instrumentationkey", "")) is not None
 
 
 def region_names(given: object) -> object:

@@ -1,9 +1,12 @@
 """Spans and figures by OpenTelemetry, sent to Application Insights. Imported only where they are recorded."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
+from threading import Timer, main_thread
 from typing import Any
 
 from opentelemetry import trace
@@ -28,6 +31,8 @@ from registry_api.telemetry import Counter, Duration
 
 _RESOURCE = Resource({SERVICE_NAME: "registry-api"})
 _SCOPE = "registry_api"
+_EXPORTER = "azure.monitor.opentelemetry.exporter"
+_IMPORT_AFTER = 2.0  # seconds
 
 
 class OpenTelemetry:
@@ -100,11 +105,19 @@ def to_application_insights(connection_string: str) -> OpenTelemetry:
     """Return who records for an Application Insights. Threads of its own send; nothing is kept on disk.
 
     The exporter reads by itself as whom it sends: APPLICATIONINSIGHTS_AUTHENTICATION_STRING. Its import takes a while,
-    and is left to the threads that send.
+    and begins when the first request is likely to be answered. What a process records that ends before is lost.
     """
     tracers = tracers_of_our_own()
+    importing = Timer(_IMPORT_AFTER, import_module, [_EXPORTER])
+    importing.daemon = True
+    importing.start()
     tracers.add_span_processor(BatchSpanProcessor(_Spans(connection_string, tracers)))
     return OpenTelemetry(tracers, PeriodicExportingMetricReader(_Figures(connection_string)))
+
+
+def _is_too_early() -> bool:
+    """Tell whether the process ends before the exporter was imported, which cannot be done any more then."""
+    return _EXPORTER not in sys.modules and not main_thread().is_alive()
 
 
 class _Spans(SpanExporter):
@@ -114,7 +127,7 @@ class _Spans(SpanExporter):
         self._connection_string, self._tracers = connection_string, tracers
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._exporter.export(spans)
+        return SpanExportResult.FAILURE if _is_too_early() else self._exporter.export(spans)
 
     def shutdown(self) -> None:
         if "_exporter" in vars(self):
@@ -140,6 +153,8 @@ class _Figures(MetricExporter):
         self._connection_string = connection_string
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **others: Any) -> MetricExportResult:
+        if _is_too_early():
+            return MetricExportResult.FAILURE
         return self._exporter.export(metrics_data, timeout_millis, **others)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:

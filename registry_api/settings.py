@@ -17,9 +17,10 @@ from registry_api import configured, startup
 from registry_api.domain.assignments import Assignment, Guid, RoleBook
 from registry_api.domain.placement import Placement
 from registry_api.domain.record import Record
-from registry_api.domain.scope import is_guid
+from registry_api.domain.scope import RESOURCE_GROUP
 from registry_api.domain.sources import WebhookSource
 from registry_api.startup import DEVELOPMENT, SettingsError
+from registry_api.storage_account import Account
 
 DEVELOPER = "developer"  # who everybody is on a developer's machine
 
@@ -253,7 +254,11 @@ class Settings(Record):
     ] = "00000000-0000-0000-0000-000000000000"
     resource_group: Annotated[
         str,
-        Field(alias="REGISTRY_RESOURCE_GROUP", description="Resource group of requests that do not name one."),
+        Field(
+            alias="REGISTRY_RESOURCE_GROUP",
+            pattern=f"^{RESOURCE_GROUP}$",
+            description="Resource group of requests that do not name one.",
+        ),
     ] = "registries"
 
     @classmethod
@@ -339,9 +344,11 @@ class Settings(Record):
     @field_validator("application_insights")
     @classmethod
     def _with_instrumentation_key(cls, given: str) -> str:
-        parts = dict(part.partition("=")[::2] for part in given.split(";"))
-        if given and not is_guid(parts.get("InstrumentationKey", "")):
-            raise ValueError("must be the connection string of an Application Insights")
+        if given and not configured.is_of_application_insights(given):
+            raise ValueError(
+                "must be the connection string of an Application Insights: parts with one = each, InstrumentationKey "
+                "among them, with no semicolon at the end"
+            )
         return given
 
     @field_validator("signing_key")
@@ -358,12 +365,14 @@ class Settings(Record):
             return given
         if given == _DEVELOPMENT_STORAGE:
             return _DEVELOPMENT_CONNECTION
-        if not configured.is_connection_string(given):
+        try:
+            Account.parse(given)
+        except ValueError:
             raise ValueError(
                 "must be a storage account's connection string, with AccountName, AccountKey in base64 and, if any, "
                 "addresses that can be, unless AzureWebJobsStorage__tableServiceUri and "
                 "AzureWebJobsStorage__queueServiceUri are set"
-            )
+            ) from None
         return given
 
     @property

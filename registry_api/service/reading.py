@@ -90,10 +90,11 @@ async def list_views(
     def matches(view: View) -> bool:
         try:
             told = view.content
-            return wanted.matches(told["location"], told["status"]["provisioning_state"], told["tags"])
+            location, state, tags = told["location"], told["status"]["provisioning_state"], dict(told["tags"])
         except (ValueError, LookupError, TypeError, RecursionError):
             _log.exception("A view cannot be read, and is left out.")
             return False
+        return wanted.matches(location, state, tags)
 
     stored, tested = partial(views.list, inquiry.caller.tenant), None if wanted.is_of_scopes else matches
     return await _page(stored, limit, continuation, inquiry=inquiry, roles=roles, matches=tested)

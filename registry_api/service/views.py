@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from registry_api.domain.problems import is_unicode
 from registry_api.domain.scope import REGISTRY_ID, Scope, parse_registry_id
 
-_HEAD = re.compile(rf'({REGISTRY_ID})\n("[0-9a-f]+")\n(?=\{{)')
+_HEAD = re.compile(rf'({REGISTRY_ID})\n"([0-9a-f]+)"\n(?=\{{)')
+_END = '"etag":"\\"{}\\""}}'  # of the body: a view that lacks a part lacks this one
 
 
 class View(NamedTuple):
@@ -25,9 +26,9 @@ class View(NamedTuple):
             ValueError: If it is of none.
         """
         head = _HEAD.match(text)
-        if head is None or not text.endswith("}") or not is_unicode(text):
-            raise ValueError("A view is the id of a registry, its tag, and JSON.")
-        return cls(head[1], head[2], text[head.end() :])
+        if head is None or not text.endswith(_END.format(head[2])) or not is_unicode(text):
+            raise ValueError("A view is the id of a registry, its tag, and JSON that ends with it.")
+        return cls(head[1], f'"{head[2]}"', text[head.end() :])
 
     @property
     def text(self) -> str:

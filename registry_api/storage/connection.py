@@ -3,11 +3,13 @@
 import asyncio
 import hmac
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
+
+from registry_api.storage_account import Account
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -65,13 +67,13 @@ class SharedKey:
     Args:
         service: `table` or `queue`: they sign differently.
         account: The account's name.
-        key: Its key, in base64.
+        key: Its key.
     """
 
-    def __init__(self, service: str, account: str, key: str) -> None:
+    def __init__(self, service: str, account: str, key: bytes) -> None:
         self._service = service
         self._account = account
-        self._key = b64decode(key)
+        self._key = key
 
     async def of(self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
         """Return the signature of a request."""
@@ -133,15 +135,12 @@ def address_of(connection: Connection, service: str) -> tuple[SplitResult, Autho
         service: `table` or `queue`.
 
     Raises:
-        ValueError: If a token would be sent in the clear.
+        ValueError: If a token would be sent in the clear, or the connection string leads nowhere.
     """
     if isinstance(connection, Endpoint):
         address = urlsplit(connection.url.rstrip("/"))
         if address.scheme != "https":
             raise ValueError("An access token is sent over https only.")
         return address, Bearer(connection.credential)
-    parts = dict(part.split("=", 1) for part in connection.split(";") if part)
-    account = parts["AccountName"]
-    scheme, suffix = parts.get("DefaultEndpointsProtocol", "https"), parts.get("EndpointSuffix", "core.windows.net")
-    url = parts.get(f"{service.capitalize()}Endpoint", f"{scheme}://{account}.{service}.{suffix}")
-    return urlsplit(url.rstrip("/")), SharedKey(service, account, parts["AccountKey"])
+    account = Account.parse(connection)
+    return account.table if service == "table" else account.queue, SharedKey(service, account.name, account.key)

@@ -27,6 +27,9 @@ _LENGTH = re.compile("[0-9]{1,19}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?")
 
 
+_WITHOUT_BODY = {204, 304}
+
+
 class Answer(NamedTuple):
     """What came back. The names of headers are in lower case."""
 
@@ -190,13 +193,14 @@ class _Connection(asyncio.BufferedProtocol):
                 raise NoAnswerError("the answer has two lengths")
             headers[name] = field[2].decode("latin-1")
         answer = Answer(int(status[1]), headers, await self._body(int(status[1]), headers, read_within))
-        self._goes_on = "close" not in re.split(r"[\s,]+", headers.get("connection", "").lower())
+        is_closed = "close" in re.split(r"[\s,]+", headers.get("connection", "").lower())
+        self._goes_on = not is_closed and not (answer.status in _WITHOUT_BODY and _tells_of_a_body(headers))
         self.idle_since = asyncio.get_running_loop().time()
         return answer
 
     async def _body(self, status: int, headers: Mapping[str, str], read_within: float) -> bytes:
         length, coding = headers.get("content-length"), headers.get("transfer-encoding")
-        if status in {204, 304} and length in {None, "0"} and coding is None:
+        if status in _WITHOUT_BODY:
             return b""
         if coding is None and length is not None and _LENGTH.fullmatch(length) and int(length) <= _LONGEST_BODY:
             return await self._take(int(length), read_within)
@@ -253,3 +257,7 @@ class _Connection(asyncio.BufferedProtocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _tells_of_a_body(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers

@@ -124,6 +124,7 @@ class Service:
                 raise ValueError(f"{self._name} refuses the request: {error.code}.") from error
             raise StorageUnavailable(f"{self._name} cannot do it: {error.code}.") from error
         except (NoAnswerError, NoTokenError) as error:
+            await self._connections.close()  # what was out of step on one of them is on none that is used again
             raise StorageUnavailable(f"{self._name} does not answer: {error}.") from error
 
     async def close(self) -> None:

@@ -1,10 +1,9 @@
 """What callers read of registries, as rows beside those of the records."""
 
 import logging
-from contextlib import suppress
 
 from registry_api.domain.names import RegistryKey, key_of
-from registry_api.service.ports import Conflict, Page
+from registry_api.service.ports import Page
 from registry_api.service.views import View
 from registry_api.storage.keys import VIEW, partition_of, partitions_of
 from registry_api.storage.paging import following, position_in
@@ -30,29 +29,26 @@ class RegistryViews:
         return kept or await self._made_anew(key)
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
-        """Return what callers read of up to `limit` registries of a tenant, in the order of their keys."""
+        """Return what callers read of up to `limit` registries of a tenant, in the order of their keys.
+
+        One whose view is not kept as it should be costs a read of its own.
+        """
         scope = f"{tenant}:{VIEW}"
         found = await self._rows.scan(*partitions_of(tenant), VIEW, limit, position_in(continuation, scope))
         items = [_parse(row) or await self._made_anew(RegistryKey(tenant, _name_in(row))) for row in found.rows]
         return Page([view for view in items if view is not None], following(found, scope))
 
     async def _made_anew(self, key: RegistryKey) -> View | None:
-        """Return the view of a registry and keep it, if there is one that can be read."""
-        from registry_api.service.records import Commit  # noqa: PLC0415 - the models cost start-up time
+        """Return the view of a registry, if there is one that can be read. To read writes nothing."""
+        from registry_api.service.showing import view_of  # noqa: PLC0415 - the models cost start-up time
         from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
 
-        store = RegistryStore(self._rows)
         try:
-            stored = await store.read(key)
+            stored = await RegistryStore(self._rows).read(key)
         except UnreadableRowError:
             _log.exception("A registry cannot be read, and is left out.")
             return None
-        if stored is None:
-            return None
-        commit = Commit(key=key, registry=stored.registry, replaces=stored.version)
-        with suppress(Conflict):  # then whoever was faster has written a view
-            await store.commit(commit)
-        return commit.view
+        return None if stored is None or stored.registry.key != key else view_of(stored.registry)
 
 
 def _parse(row: Row) -> View | None:

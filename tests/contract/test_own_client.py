@@ -125,8 +125,6 @@ async def answering(*answers: bytes) -> AsyncIterator[tuple[Connections, Callabl
         b"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\nok",
         b"HTTP/1.1 200\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nok",
         b"HTTP/1.1 200\r\n\r\nok",
-        b"HTTP/1.1 204\r\nContent-Length: 2\r\n\r\n",
-        b"HTTP/1.1 304\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200\r\nTransfer-Encoding: gzip\r\n\r\nok",
         b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nok\r\n0\r\n\r\n",
@@ -174,12 +172,24 @@ async def test_idle_connections_that_something_comes_on_are_closed() -> None:
         assert [*connections._idle] == idle[:1]
 
 
-@pytest.mark.parametrize("header", [b"close", b"Close", b"x, close"])
-async def test_a_server_may_close_a_connection(header: bytes) -> None:
-    """It says so in one of the words of a header, and nobody asks there again."""
-    async with answering(GOOD.replace(b"\r\n\r\n", b"\r\nConnection: " + header + b"\r\n\r\n")) as (connections, _):
-        await connections.exchange(REQUEST, 1.0)
-        assert not connections._idle
+@pytest.mark.parametrize(
+    ("head", "goes_on"),
+    [
+        (b"200 OK\r\nContent-Length: 0\r\nConnection: close", False),
+        (b"200 OK\r\nContent-Length: 0\r\nConnection: x, Close", False),
+        (b"200 OK\r\nContent-Length: 0\r\nConnection: keep-alive", True),
+        (b"204 No Content", True),
+        (b"204 No Content\r\nContent-Length: 0", True),
+        (b"204 No Content\r\nContent-Length: 2", False),
+        (b"304 Not Modified\r\nTransfer-Encoding: chunked", False),
+    ],
+    ids=str,
+)
+async def test_a_connection_is_used_again_unless_something_may_follow(head: bytes, *, goes_on: bool) -> None:
+    """The server may say that it closes, or tell of a body where there is none: its bytes would be the next answer."""
+    async with answering(b"HTTP/1.1 " + head + b"\r\n\r\n") as (connections, _):
+        assert (await connections.exchange(REQUEST, 1.0)).body == b""
+        assert bool(connections._idle) == goes_on
 
 
 STRANGE = [
@@ -205,7 +215,7 @@ async def test_what_is_no_answer_of_storage_tells_nothing(status: str, body: byt
         for call in (lambda: rows.get("p", "k"), lambda: rows.scan("a", "b", "k", 1, None)):
             with pytest.raises(StorageUnavailable):
                 await call()
-        await rows.close()
+            assert not rows._service._connections._idle or status != "200 OK"
 
 
 async def test_a_chunk_that_is_too_long_is_not_waited_for() -> None:

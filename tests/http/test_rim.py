@@ -7,6 +7,7 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+from azure.monitor.opentelemetry.exporter._connection_string_parser import ConnectionStringParser
 
 from registry_api import bootstrap
 from registry_api.access.roles import StaticRoles
@@ -24,6 +25,7 @@ from registry_api.http.routes import ALL_ROUTES
 from registry_api.service.ports import StorageUnavailable
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
+from registry_api.storage.connection import address_of
 from registry_api.storage.memory import MemoryQueue
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
 from tests.recorded import CALLER, Recorded
@@ -295,6 +297,12 @@ def test_settings_name_what_is_wrong_but_never_a_value() -> None:
         "AccountName=x;AccountKey=hunter22;TableEndpoint=http://127.0.0.1:0/x",
         "AccountName=x;AccountKey=hunter22;QueueEndpoint=127.0.0.1",
         "AccountName=x;AccountKey=hunter22;QueueEndpoint=ftp://x",
+        "AccountName=x;AccountKey=hunter22;foo",
+        "AccountName=x;AccountKey=",
+        "AccountName=a/b;AccountKey=hunter22",
+        "AccountName=x;AccountKey=hunter22;DefaultEndpointsProtocol=ftp",
+        "AccountName=x;AccountKey=hunter22;EndpointSuffix=host:0",
+        "BlobEndpoint=https://x.blob.core.windows.net;SharedAccessSignature=hunter22",
     ],
 )
 def test_a_connection_string_that_leads_nowhere_is_refused(given: str) -> None:
@@ -302,6 +310,52 @@ def test_a_connection_string_that_leads_nowhere_is_refused(given: str) -> None:
     with pytest.raises(SettingsError, match="AzureWebJobsStorage: must be a storage account's") as caught:
         Settings.read({"AzureWebJobsStorage": given})
     assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "UseDevelopmentStorage=true",
+        "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=hunter22;EndpointSuffix=core.windows.net",
+        "AccountName=x;AccountKey=aHVudGVyMg==;",
+        "AccountName=x;AccountKey=aHVudGVyMg==; ",
+        "AccountName=x;AccountKey=hunter22;FileEndpoint=;BlobEndpoint=https://x.example",
+        "AccountName=x;AccountKey=hunter22;TableEndpoint=https://x.example:444/x/;QueueSecondaryEndpoint=https://y.example",
+    ],
+)
+def test_a_connection_string_of_azure_is_taken(given: str) -> None:
+    """As the portal and the emulators write them, with parts that are not for us."""
+    connection = Settings.read({"AzureWebJobsStorage": given}).storage_connection
+    assert [address_of(connection, service)[0].port for service in ("table", "queue")]
+
+
+KEY = "00000000-0000-0000-0000-00000000000a"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"InstrumentationKey={KEY}",
+        f"instrumentationkey={KEY};IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/",
+        f"InstrumentationKey={KEY};Authorization=ikey",
+        f"InstrumentationKey={KEY};Authorization=aad",
+        f"InstrumentationKey={KEY};",
+        f"InstrumentationKey={KEY.upper()}",
+        f"InstrumentationKey={KEY};EndpointSuffix",
+        f"InstrumentationKey={KEY};IngestionEndpoint=https://x.example/?a=b",
+        "InstrumentationKey=",
+        "hunter2",
+    ],
+)
+def test_what_the_exporter_does_not_take_is_told_at_the_start(given: str) -> None:
+    """It is imported later, and would say so where nobody sees it."""
+    try:
+        ConnectionStringParser(given)
+    except ValueError:
+        with pytest.raises(SettingsError, match="APPLICATIONINSIGHTS_CONNECTION_STRING: must be"):
+            Settings.read(SETTINGS | {"APPLICATIONINSIGHTS_CONNECTION_STRING": given})
+    else:
+        Settings.read(SETTINGS | {"APPLICATIONINSIGHTS_CONNECTION_STRING": given})
 
 
 def test_operation_ids_sort_from_new_to_old() -> None:

@@ -25,7 +25,7 @@ async def main(given: argparse.Namespace) -> int:
 def _batches(given: argparse.Namespace) -> Iterator[tuple[str, AsyncIterator[Result]]]:
     flows, seed = given.what or [*FLOWS], secrets.randbits(32)
     variants = VARIANTS[:1] if given.plain else VARIANTS
-    if given.random:
+    if given.random is not None:
         for flow in flows:
             yield f"random pairs, {flow}, seed {seed}", some_pairs(flow, seed, given.random)
         return
@@ -59,7 +59,8 @@ async def _replay(schedule: Schedule) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.crash_points", description=__doc__)
     parser.add_argument("what", nargs="*", help="flows, or one schedule again, such as 'update 3:before 7:lost twice'")
-    parser.add_argument("--pairs", action="store_true", help="two faults too, which takes a night for all flows")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--pairs", action="store_true", help="two faults too, which takes a night for all flows")
+    which.add_argument("--random", type=int, metavar="N", help="N random first faults in random variants instead")
     parser.add_argument("--plain", action="store_true", help="only where messages come once and nobody asks again")
-    parser.add_argument("--random", type=int, metavar="N", help="N random first faults in random variants instead")
     sys.exit(asyncio.run(main(parser.parse_args())))
