@@ -14,7 +14,7 @@ from registry_api.domain.plan import Action, Observation, Presence, Verb, plan
 from registry_api.domain.problems import Code
 from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.registry import LEASE, READY, Registry, Visit
-from registry_api.domain.resources import Failure, FailureKind, ResourceKey, ResourceState
+from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceKey, ResourceState
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 from registry_api.domain.visits import Findings
@@ -365,3 +365,29 @@ def _with_accounts(before: RegistrySpec, count: int) -> RegistrySpec:
     config = StorageConfig(replication_count=count)
     regions = tuple(region.model_copy(update={"storage_config": config}) for region in before.replication_locations)
     return before.model_copy(update={"replication_locations": regions})
+
+
+def test_a_placement_is_chosen_once() -> None:
+    """The resources of a registry are where the request that created it says, whatever later ones say."""
+    placed, own_group = Placement(subscription_id="s"), ResourceKey(Kind.RESOURCE_GROUP, "eastus")
+    created = lifecycle.create(spec("eastus"), SCOPE, acceptance(1)._replace(placement=placed))
+    added = lifecycle.update(created, spec("eastus", "westus"), acceptance(2))
+    renamed = lifecycle.update(
+        created, created.spec.model_copy(update={"description": "new"}), acceptance(3, NOW + timedelta(seconds=1))
+    )
+    again = lifecycle.retry(lifecycle.cancel(added, CALLER, NOW), acceptance(4))
+
+    for registry in (created, added, renamed, again):
+        assert registry.placement == placed
+        assert own_group in {resource.key for resource in registry.resources}
+        assert {resource.key for resource in registry.resources} == registry.wanted.keys()
+    assert (renamed.operation.id, renamed.generation) == (created.operation.id, 2)
+    assert (again.deleting, again.condition(READY)) == (False, lifecycle.cancel(added, CALLER, NOW).condition(READY))
+
+
+def test_a_deletion_is_told_as_such() -> None:
+    """The summary of what is on its way out says so, with the time of the request."""
+    ready = lifecycle.delete(lifecycle.create(spec("eastus"), SCOPE, acceptance(1)), acceptance(2)).condition(READY)
+    assert ready is not None
+    assert (ready.status, ready.reason, ready.message) == ("False", "Deleting", "The registry is being deleted.")
+    assert ready.last_transition_time == NOW

@@ -42,3 +42,31 @@ def test_the_form_has_its_number() -> None:
     text = re.sub(r"mlr[a-z0-9]{21}", "NAME", text)
 
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == _FORMS[FORM]
+
+
+def test_a_view_says_what_there_is_in_every_region() -> None:
+    """Accounts and the copy of the container registry by region, and the container registry itself, by their names."""
+    registry = in_every_state()["succeeded"]
+    by_kind: dict[tuple[str, str], str] = {(one.kind, one.region): one.name for one in registry.resources}
+    status = view_of(registry).content["status"]
+
+    assert status["container_registry"]["name"] == by_kind["ContainerRegistry", registry.spec.location]
+    for region in status["regions"]:
+        assert [one["name"] for one in region["storage_accounts"]] == [by_kind["StorageAccount", region["location"]]]
+        assert region["container_registry_replica"]["state"] == "Ready"
+        assert region["primary"] == (region["location"] == registry.spec.location)
+    unnamed = [one.model_copy(update={"name": ""}) for one in registry.resources]
+    assert (
+        view_of(registry.model_copy(update={"resources": tuple(unnamed)})).content["status"]["container_registry"]
+        is None
+    )
+    assert view_of(registry.model_copy(update={"resources": ()})).content["status"]["container_registry"] is None
+
+
+@pytest.mark.parametrize("change", [("{", "", 1), ('"', "", 1), ("/providers/", "/", 1), ("\n", " ", 1)], ids=str)
+def test_a_text_that_is_no_view_is_refused(change: tuple[str, str, int]) -> None:
+    """A view has the id of a registry, a tag, and JSON to its end."""
+    text = view_of(in_every_state()["created"]).text
+    for wrong in (text.replace(*change), text[:-1], f"{text}}}", text.replace("}", '"\ud800"}', 1), ""):
+        with pytest.raises(ValueError, match="A view is the id of a registry"):
+            View.parse(wrong)

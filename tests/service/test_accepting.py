@@ -1,6 +1,7 @@
 """What a request announces and commits, and what it is refused with."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,10 @@ from registry_api.domain.conditions import Conditions
 from registry_api.domain.filters import Filter
 from registry_api.domain.names import RegistryKey
 from registry_api.domain.permissions import Action
+from registry_api.domain.placement import Placement
 from registry_api.domain.problems import Refusal
 from registry_api.domain.registry import Registry
+from registry_api.domain.resources import Kind
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
 from registry_api.service import accepting, planning, reading, registries
@@ -343,3 +346,15 @@ async def test_a_page_is_never_longer_than_asked_for() -> None:
     assert [view.place[1] for view in first.items] == ["R1", "R2", "R4"]
     assert [view.place[1] for view in rest.items] == ["R5", "R7"]
     assert rest.continuation is None
+
+
+async def test_what_is_created_is_where_the_settings_say() -> None:
+    """The placement of new registries goes into the record, and into what a plan tells."""
+    world, placed = World(), Placement(subscription_id="s", resource_group=None)
+    ports = replace(world.ports, placement=placed)
+    planned = await planning.preview(document("eastus"), Intent(ADA, SCOPE), ports=ports)
+    created = await registries.put(document("eastus"), Intent(ADA, SCOPE), ports=ports)
+
+    assert {action.resource.kind for action in planned.actions} == {one.kind for one in created.registry.resources}
+    assert created.registry.placement == placed
+    assert Kind.RESOURCE_GROUP in {one.kind for one in created.registry.resources}

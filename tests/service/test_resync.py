@@ -18,7 +18,7 @@ from registry_api.service.backend import BackendError
 from registry_api.service.messages import Message
 from registry_api.service.ports import StorageUnavailable
 from registry_api.service.records import Commit
-from registry_api.service.showing import view_of
+from registry_api.service.showing import FORM, view_of
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import ANY_VERSION, Delete, Upsert, Write
@@ -183,6 +183,19 @@ async def test_drift_is_told_although_a_region_cannot_be_seen() -> None:
     registry = await world.read()
     repaired, ready = registry.condition(DRIFTED), registry.condition(READY)
     assert (registry.state, repaired and repaired.reason, ready and ready.status) == ("Succeeded", "Repaired", "True")
+
+
+async def test_a_view_of_todays_form_is_left_alone() -> None:
+    """Every change notes the form, so that the resync has nothing to write."""
+    world = World()
+    await world.put("eastus")
+    await world.settle()
+    before = await world.store.read(DEMO)
+    await world.tick()
+
+    assert before is not None
+    assert before.registry.form == FORM
+    assert await world.store.read(DEMO) == before
 
 
 async def test_a_view_of_another_form_is_written_anew() -> None:
