@@ -1,12 +1,10 @@
-"""What is kept, as it is handed to storage and comes back."""
+"""What is kept of registries, as it is handed to storage and comes back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Generic, NamedTuple, TypeVar
-
-from pydantic import BeforeValidator
+from typing import NamedTuple
 
 from registry_api.domain.delivery import Outstanding
 from registry_api.domain.events import Event
@@ -18,19 +16,6 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.spec import RegistrySpec
 from registry_api.service.showing import view_of
 from registry_api.service.views import View
-
-T = TypeVar("T")
-
-Traceparent = Annotated[str | None, BeforeValidator(lambda given: given if isinstance(given, str) else None)]
-"""Of a message: whatever stands there, the message can be read."""
-
-
-class StorageUnavailable(Exception):  # noqa: N818 - the state of a dependency, not a fault of the program
-    """Table or queue storage did not answer in time, or answered that it cannot."""
-
-
-class Conflict(Exception):  # noqa: N818 - somebody else was faster: read again
-    """What was to be replaced is no longer what was read."""
 
 
 class Stored(NamedTuple):
@@ -98,17 +83,3 @@ class Commit:
     def view(self) -> View | None:
         """Return what callers read from then on, None if the registry is gone."""
         return None if self.registry is None else view_of(self.registry)
-
-
-class Page(NamedTuple, Generic[T]):
-    """Some records in their order, and how to get the next ones."""
-
-    items: Sequence[T]
-    continuation: str | None
-
-
-class Kept(NamedTuple, Generic[T]):
-    """A record as it was read, or is about to be written for the first time, when it has no version yet."""
-
-    record: T
-    version: str | None
