@@ -35,10 +35,10 @@ _INSTRUMENTATION_KEY = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def is_of_application_insights(given: str) -> bool:
     """Tell whether the exporter takes a connection string, by its own rules: it says so too late."""
-    parts = [part.split("=") for part in given.split(";")]
-    if not all(len(part) == len(("name", "value")) for part in parts):
+    try:
+        values = {name.lower(): value for name, value in (part.split("=") for part in given.split(";"))}
+    except ValueError:  # a part has another number of =
         return False
-    values = {name.lower(): value for name, value in parts}
     is_by_key = values.get("authorization", "ikey").lower() == "ikey"
     return is_by_key and _INSTRUMENTATION_KEY.match(values.get("instrumentationkey", "")) is not None
 

@@ -1,6 +1,5 @@
 """What is yet to be told to subscribers, and how far each was told, as rows beside those of the registry."""
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,11 +10,9 @@ from registry_api.service.ports import Conflict, Kept, Page
 from registry_api.storage.keys import CURSOR, LAST_NUMBER, OUTSTANDING, UNDELIVERED, escape, event_key, partition_of
 from registry_api.storage.paging import following, position_in
 from registry_api.storage.records import parse
-from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, UnreadableRowError, Upsert, Write
+from registry_api.storage.rows import Delete, Insert, Replace, Row, Rows, Upsert, Write, readable
 
 _EVERYWHERE = "every outbox"  # what no other list is called
-
-_log = logging.getLogger(__name__)
 
 
 class RegistryOutbox:
@@ -37,13 +34,7 @@ class RegistryOutbox:
         """Return what is yet to be told. A row that cannot be read is left out, and logged."""
         start = position_in(continuation, _EVERYWHERE)
         found = await self._rows.find(OUTSTANDING, limit, start)
-        items = []
-        for row in found.rows:
-            try:
-                items.append(_outstanding(row))
-            except UnreadableRowError:
-                _log.exception("The walk leaves an outbox out.")
-        return Page(items, following(found, _EVERYWHERE))
+        return Page([*readable(_outstanding, found.rows)], following(found, _EVERYWHERE))
 
     async def postpone(self, kept: Kept[Outstanding], due: datetime) -> None:
         """Note when to look again whether it was forgotten."""
