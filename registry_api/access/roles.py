@@ -1,9 +1,13 @@
 """What callers may do, as the settings say, and as several sources say together."""
 
+from functools import lru_cache
+
 from registry_api.domain.assignments import RoleBook
 from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import Permissions
 from registry_api.service.ports import Roles
+
+_MOST_CALLERS = 1024  # whose permissions are kept
 
 
 class StaticRoles:
@@ -14,12 +18,16 @@ class StaticRoles:
     """
 
     def __init__(self, book: RoleBook) -> None:
-        self._book = book
+        @lru_cache(_MOST_CALLERS)
+        def permissions_of(tenant: str, principal: str) -> Permissions:
+            return Permissions(book.grants_of(tenant, principal))
+
+        self._permissions_of = permissions_of
 
     async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
         """Return what a caller may do, wherever it is."""
         del subscription_id
-        return Permissions(self._book.grants_of(caller.tenant, caller.principal))
+        return self._permissions_of(caller.tenant, caller.principal)
 
 
 class CombinedRoles:

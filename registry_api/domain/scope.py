@@ -7,7 +7,6 @@ REGISTRY_TYPE = "Microsoft.MachineLearningServices/registries"
 GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 RESOURCE_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
 RESOURCE_GROUP_RULE = "must be 1 to 90 letters, digits, '_', '-', '.' or parentheses"
-REGISTRY_ID = rf"/subscriptions/[^/\n]+/resourceGroups/[^/\n]+/providers/{REGISTRY_TYPE}/[^/\n]+"
 _GUID, _GROUP = re.compile(GUID), re.compile(RESOURCE_GROUP)
 
 
@@ -43,7 +42,7 @@ class Scope:
         return f"{self.id}/providers/{REGISTRY_TYPE}/{name}"
 
 
-def parse_registry_id(text: str) -> tuple[Scope, str]:
-    """Return the scope and the name in the Azure resource id of a registry, as `Scope.registry_id` writes it."""
-    _, _, subscription, _, group, *_, name = text.split("/")
-    return Scope(subscription, group), name
+def parse_group(text: str) -> Scope:
+    """Return the scope that has this Azure resource id, as `Scope.id` writes it."""
+    _, _, subscription, _, group = text.split("/")
+    return Scope(subscription, group)

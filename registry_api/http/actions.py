@@ -33,7 +33,7 @@ async def reconcile_registry(request: Request, app: App) -> Answer:
 
 async def plan_registry(request: Request, app: App) -> Answer:
     """Tell what a PUT of a document would do, action by action, and what speaks against it. Writes nothing."""
-    intent = Intent(request.caller, arguments.scope_of(request, app), arguments.within(request))
+    intent = Intent(request.caller, *arguments.places_of(request, app))
     document = documents.read(request.body, request.headers)
     try:
         preview = await planning.preview(

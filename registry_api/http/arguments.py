@@ -20,7 +20,6 @@ from registry_api.http.parameters import (
     IDEMPOTENCY_KEY_PATTERN,
     MAX_PAGE,
     RESOURCE_GROUP,
-    SCOPE,
     SUBSCRIPTION,
     TOP,
     VALIDATE_ONLY,
@@ -56,23 +55,18 @@ def check_query(request: Request, known: Iterable[Parameter]) -> Request:
     return request
 
 
-def scope_of(request: Request, app: App) -> Scope:
-    """Return the subscription and resource group that a new registry is to have."""
-    return Scope(
-        subscription_id=_scope_part(request, SUBSCRIPTION.name) or app.settings.subscription_id,
-        resource_group=_scope_part(request, RESOURCE_GROUP.name) or app.settings.resource_group,
-    )
-
-
-def within(request: Request) -> Filter:
-    """Return the scope that the caller names, as a filter; it has no case."""
-    subscription, group = (_scope_part(request, part.name) for part in SCOPE)
-    return Filter(subscription_id=subscription and subscription.lower(), resource_group=group and group.lower())
-
-
 def inquiry_of(request: Request, app: App) -> Inquiry:
     """Return who asks, and about which part of its tenant."""
-    return Inquiry(request.caller, scope_of(request, app), within(request))
+    return Inquiry(request.caller, *places_of(request, app))
+
+
+def places_of(request: Request, app: App) -> tuple[Scope, Filter]:
+    """Return the scope that a new registry is to have, and what the caller names of it, as a filter without case."""
+    subscription, group = _subscription(request), _resource_group(request)
+    return (
+        Scope(subscription or app.settings.subscription_id, group or app.settings.resource_group),
+        Filter(subscription_id=subscription and subscription.lower(), resource_group=group and group.lower()),
+    )
 
 
 def validate_only(request: Request) -> bool:
@@ -122,9 +116,9 @@ def top_of(request: Request) -> int:
     return int(text)
 
 
-def filter_of(request: Request) -> Filter:
-    """Return which registries the caller wants to see."""
-    return within(request)._replace(
+def filter_of(request: Request, scope: Filter) -> Filter:
+    """Return which registries within a scope the caller wants to see."""
+    return scope._replace(
         location=_location(request.query.get("location")),
         state=_state(request.query.get("state")),
         tag=_tag(request.query.get("tag")),
@@ -157,16 +151,21 @@ def _tag(text: str | None) -> str | None:
     return text
 
 
-def _scope_part(request: Request, name: str) -> str | None:
+def _subscription(request: Request) -> str | None:
+    name = SUBSCRIPTION.name
     text = request.query.get(name)
-    if text is None:
-        return None
-    if name == SUBSCRIPTION.name and not scope.is_subscription_id(text):
+    if text is not None and not scope.is_subscription_id(text):
         raise refuse(
             Code.INVALID_PARAMETER,
             f"'{name}' must be the id of a subscription: a GUID, such as 00000000-0000-0000-0000-000000000000.",
             name,
         )
-    if name == RESOURCE_GROUP.name and not scope.is_resource_group(text):
+    return text
+
+
+def _resource_group(request: Request) -> str | None:
+    name = RESOURCE_GROUP.name
+    text = request.query.get(name)
+    if text is not None and not scope.is_resource_group(text):
         raise refuse(Code.INVALID_PARAMETER, f"'{name}' {scope.RESOURCE_GROUP_RULE}.", name)
     return text

@@ -70,7 +70,7 @@ def answer_examples() -> Mapping[type[BaseModel], Mapping[int, BaseModel]]:
 
 
 def _registry(registry: Registry) -> bodies.RegistryBody:
-    return bodies.RegistryBody.model_validate_json(view_of(registry).body)
+    return bodies.RegistryBody.model_validate_json(view_of(registry))
 
 
 def _converged(accepted: Registry) -> Registry:

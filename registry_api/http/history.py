@@ -29,8 +29,7 @@ async def cancel_operation(request: Request, app: App) -> Answer:
     """Stop an operation; what the worker is doing just now it ends. One that has ended is answered as it is."""
     intent = Intent(
         request.caller,
-        arguments.scope_of(request, app),
-        arguments.within(request),
+        *arguments.places_of(request, app),
         origin=arguments.origin_of(request),
     )
     operation = await history.cancel(request.path["id"], intent, ports=app.ports)

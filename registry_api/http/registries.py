@@ -10,6 +10,7 @@ from registry_api.http.messages import Answer, Request
 from registry_api.service import registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.showing import view_of
+from registry_api.service.views import etag_of
 
 RETRY_AFTER_SECONDS = 1
 
@@ -57,9 +58,8 @@ async def patch_registry(request: Request, app: App) -> Answer:
 def intent_of(request: Request, app: App) -> Intent:
     """Return who asks for a change, and under which conditions."""
     return Intent(
-        caller=request.caller,
-        scope=arguments.scope_of(request, app),
-        within=arguments.within(request),
+        request.caller,
+        *arguments.places_of(request, app),
         conditions=arguments.conditions_of(request),
         origin=arguments.origin_of(request),
         traceparent=arguments.traceparent_of(request),
@@ -70,13 +70,13 @@ def intent_of(request: Request, app: App) -> Intent:
 def _written(request: Request, outcome: Outcome, intent: Intent) -> Answer:
     registry = outcome.registry
     view = outcome.view or view_of(registry, is_real=not (outcome.changed and intent.validate_only))
-    headers = {"etag": view.etag}
+    headers = {"etag": etag_of(view)}
     if outcome.created:
         headers["location"] = f"{request.base_url}/registries/{registry.spec.name}"
     if outcome.changed and not intent.validate_only:
         headers |= follow(request, registry)
     status = HTTPStatus.CREATED if outcome.created else HTTPStatus.OK
-    return Answer(status, headers=headers, text=f"{view.body}\n")
+    return Answer(status, headers=headers, text=f"{view}\n")
 
 
 def follow(request: Request, registry: Registry) -> dict[str, str]:

@@ -138,8 +138,11 @@ def _query(url: str) -> tuple[dict[str, str], frozenset[str]]:
     and a request whose `validate_only=` is not seen would be carried out.
     """
     pairs = parse_qsl(url.partition("#")[0].partition("?")[2], keep_blank_values=True)
+    query = dict(pairs)
+    if len(query) == len(pairs):
+        return query, frozenset()
     counts = Counter(name for name, _ in pairs)
-    return dict(pairs), frozenset(name for name, count in counts.items() if count > 1)
+    return query, frozenset(name for name, count in counts.items() if count > 1)
 
 
 def _encode(answer: Answer, asked: Mapping[str, str], request_id: str) -> func.HttpResponse:

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry_api.domain import visits
 from registry_api.domain.conditions import UNCONDITIONAL, Conditions
@@ -34,14 +35,13 @@ class Intent(Inquiry):
     validate_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a request led to, or would lead to if it was only to be validated; `view` is there if it is stored now."""
 
     registry: Registry
     created: bool = False
     changed: bool = False
-    view: View | None = field(default=None, compare=False)
+    view: View | None = None
 
 
 Decision = Callable[[Registry | None, Acceptance], Registry | None]
@@ -95,10 +95,11 @@ async def change(
             raise TypeError("Nothing is stored, and nothing is to be: that is a refusal.")
         if intent.validate_only:
             return outcome
+        outcome = outcome._replace(view=commit.view)  # before anything is sent: it costs least here
         await announce(ports.queue, commit.registry or outcome.registry, now)
         with suppress(Conflict):
             await announcing.commit(commit, ports)
-            return dataclasses.replace(outcome, view=commit.view)
+            return outcome
     raise refuse(
         Code.CONCURRENT_CHANGES,
         f"'{key.name}' was changed by others {_ATTEMPTS} times while this request was on its way; try again.",

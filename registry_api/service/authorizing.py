@@ -4,7 +4,7 @@ A registry that the caller may not read is as absent as one that never was: the 
 that would be where the request says, or, if it says nothing, where the settings say.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +12,7 @@ from registry_api.domain.caller import Caller
 from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, Refusal, quote, refuse
-from registry_api.domain.scope import Scope, parse_registry_id
+from registry_api.domain.scope import Scope, parse_group
 from registry_api.service.ports import Roles
 
 if TYPE_CHECKING:
@@ -64,11 +64,14 @@ async def may_see(action: Action, name: str, there: Scope | None, inquiry: Inqui
     return False
 
 
-async def readable(found: Iterable[T], id_of: Callable[[T], str], inquiry: Inquiry, roles: Roles) -> list[T]:
+async def readable(
+    found: Sequence[T], groups: Sequence[str], id_of: Callable[[T], str], *, inquiry: Inquiry, roles: Roles
+) -> Sequence[T]:
     """Return what the caller may read and asks about.
 
     Args:
         found: Registries, or what is kept of them.
+        groups: The resource group of each, by its Azure resource id.
         id_of: Tells of which registry something is, by its Azure resource id.
         inquiry: Who asks.
         roles: What callers may do.
@@ -76,16 +79,15 @@ async def readable(found: Iterable[T], id_of: Callable[[T], str], inquiry: Inqui
     Raises:
         Refusal: If it cannot be told what the caller may read.
     """
-    shown, known = [], dict[str, bool | Permissions]()
-    for item in found:
-        registry = id_of(item)
-        group = registry.partition("/providers/")[0]
-        if group not in known:
-            known[group] = await _readable_in_group(parse_registry_id(registry)[0], inquiry, roles)
-        verdict = known[group]
-        if verdict is True or (verdict and verdict.allow(Action.READ, registry)):
-            shown.append(item)
-    return shown
+    verdicts = {group: await _readable_in_group(parse_group(group), inquiry, roles) for group in {*groups}}
+    if all(verdict is True for verdict in verdicts.values()):
+        return found
+
+    def may_read(item: T, group: str) -> bool:
+        verdict = verdicts[group]
+        return verdict.allow(Action.READ, id_of(item)) if isinstance(verdict, Permissions) else verdict
+
+    return [item for item, group in zip(found, groups, strict=True) if may_read(item, group)]
 
 
 async def _readable_in_group(group: Scope, inquiry: Inquiry, roles: Roles) -> bool | Permissions:

@@ -163,7 +163,13 @@ async def _list(
         """Return a page with what the caller may read, of the first of some pages that has any."""
         for _ in range(_PAGES_PER_REQUEST):
             page = await read_page(key, most, after)
-            shown = await readable(page.items, lambda record: record.scope.registry_id(name), inquiry, ports.roles)
+            shown = await readable(
+                page.items,
+                [record.scope.id for record in page.items],
+                lambda record: record.scope.registry_id(name),
+                inquiry=inquiry,
+                roles=ports.roles,
+            )
             after = page.continuation
             if shown or after is None:
                 return Page(shown, after)

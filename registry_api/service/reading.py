@@ -1,10 +1,9 @@
 """Read and list registries."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from operator import attrgetter
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from registry_api.domain.filters import Filter
 from registry_api.domain.names import RegistryKey, is_registry_name
@@ -12,7 +11,7 @@ from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.service.authorizing import Inquiry, authorize_listing, may_see, readable, see
 from registry_api.service.ports import Page, Ports, Roles, Views
-from registry_api.service.views import View
+from registry_api.service.views import View, content_of, groups_of, id_of, scope_of
 
 if TYPE_CHECKING:
     from registry_api.domain.registry import Registry
@@ -22,13 +21,7 @@ _log = logging.getLogger(__name__)
 _STORED_PAGES = 4  # that are read for one page at most
 
 
-class _Identified(Protocol):
-    @property
-    def id(self) -> str:
-        """Return the Azure resource id."""
-
-
-T = TypeVar("T", bound=_Identified)
+T = TypeVar("T")
 
 
 async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> "Registry":
@@ -55,7 +48,7 @@ async def read_view(name: str, inquiry: Inquiry, *, views: Views, roles: Roles) 
     if not is_registry_name(name):
         raise not_found(name)
     view = await views.read(RegistryKey.of(inquiry.caller.tenant, name))
-    is_seen = await may_see(Action.READ, name, view and view.place[0], inquiry, roles)
+    is_seen = await may_see(Action.READ, name, scope_of(view) if view else None, inquiry, roles)
     if view is None or not is_seen:
         raise not_found(name)
     return view
@@ -71,8 +64,13 @@ async def list_page(limit: int, continuation: str | None, inquiry: Inquiry, *, p
         Refusal: If the caller names a scope where it may read nothing.
         ContinuationError: If the continuation is not one that an earlier page gave.
     """
-    stored = partial(ports.store.list, inquiry.caller.tenant)
-    return await _page(stored, limit, continuation, inquiry=inquiry, roles=ports.roles)
+    await authorize_listing(inquiry, ports.roles)
+
+    async def shown(found: "Sequence[Registry]") -> "Sequence[Registry]":
+        groups = [registry.scope.id for registry in found]
+        return await readable(found, groups, lambda registry: registry.id, inquiry=inquiry, roles=ports.roles)
+
+    return await _page(partial(ports.store.list, inquiry.caller.tenant), shown, limit, continuation)
 
 
 async def list_views(
@@ -86,39 +84,38 @@ async def list_views(
         Refusal: If the caller names a scope where it may read nothing.
         ContinuationError: If the continuation is not one that an earlier page gave.
     """
+    await authorize_listing(inquiry, roles)
 
-    def matches(view: View) -> bool:
-        try:
-            told = view.content
-            location, state, tags = told["location"], told["status"]["provisioning_state"], dict(told["tags"])
-        except (ValueError, LookupError, TypeError, RecursionError):
-            _log.exception("A view cannot be read, and is left out.")
-            return False
-        return wanted.matches(location, state, tags)
+    async def shown(found: Sequence[View]) -> Sequence[View]:
+        matching = found if wanted.is_of_scopes else [view for view in found if _matches(view, wanted)]
+        return await readable(matching, groups_of(matching), id_of, inquiry=inquiry, roles=roles)
 
-    stored, tested = partial(views.list, inquiry.caller.tenant), None if wanted.is_of_scopes else matches
-    return await _page(stored, limit, continuation, inquiry=inquiry, roles=roles, matches=tested)
+    return await _page(partial(views.list, inquiry.caller.tenant), shown, limit, continuation)
+
+
+def _matches(view: View, wanted: Filter) -> bool:
+    try:
+        told = content_of(view)
+        location, state, tags = told["location"], told["status"]["provisioning_state"], dict(told["tags"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        _log.exception("A view cannot be read, and is left out.")
+        return False
+    return wanted.matches(location, state, tags)
 
 
 async def _page(
     stored: Callable[[int, str | None], Awaitable[Page[T]]],
+    shown: Callable[[Sequence[T]], Awaitable[Sequence[T]]],
     limit: int,
     continuation: str | None,
-    *,
-    inquiry: Inquiry,
-    roles: Roles,
-    matches: Callable[[T], bool] | None = None,
 ) -> Page[T]:
-    """Return some of what storage has of a tenant's registries; without a filter, all of it is wanted."""
-    await authorize_listing(inquiry, roles)
+    """Return some of what storage has of a tenant's registries, as far as it is to be shown."""
     found: list[T] = []
     for _ in range(_STORED_PAGES):
         page = await stored(limit - len(found), continuation)
-        matching = filter(matches, page.items) if matches else page.items
-        shown = await readable(matching, attrgetter("id"), inquiry, roles)
-        found += shown
+        found += (passed := await shown(page.items))
         continuation = page.continuation
-        if continuation is None or len(found) == limit or len(shown) == len(page.items):
+        if continuation is None or len(found) == limit or len(passed) == len(page.items):
             break
     return Page(found, continuation)
 

@@ -9,7 +9,7 @@ from registry_api.domain.registry import Registry
 from registry_api.domain.resources import Kind, Resource, state_of
 from registry_api.service.views import View
 
-FORM = 1
+FORM = 2
 """Counts the forms that views have had; to be raised with every change of the form.
 
 A registry's record has the form of its view, and the resync writes those anew that are of another form.
@@ -24,7 +24,6 @@ def view_of(registry: Registry, *, is_real: bool = True) -> View:
         is_real: Whether it is stored. If it is not, because a request was only to be validated, its operation is
             not shown: nobody could follow it.
     """
-    etag = registry.etag
     body = {
         "id": registry.id,
         **registry.spec.model_dump(exclude_none=True),
@@ -41,9 +40,9 @@ def view_of(registry: Registry, *, is_real: bool = True) -> View:
             "conditions": registry.conditions,
         },
         "system_data": registry.system_data,
-        "etag": etag,
+        "etag": registry.etag,
     }
-    return View(registry.id, etag, to_json(body).decode())
+    return View(to_json(body).decode())
 
 
 def _region(registry: Registry, region: str, resources: Iterable[Resource]) -> dict[str, Any]:

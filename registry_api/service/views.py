@@ -1,51 +1,50 @@
 """What callers read of a registry, as it is kept beside its record. Nothing here needs the models of records."""
 
 import json
-import re
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NewType
 
 from registry_api.domain.problems import is_unicode
-from registry_api.domain.scope import REGISTRY_ID, Scope, parse_registry_id
+from registry_api.domain.scope import REGISTRY_TYPE, Scope, parse_group
 
-_HEAD = re.compile(rf'({REGISTRY_ID})\n"([0-9a-f]+)"\n(?=\{{)')
-_END = '"etag":"\\"{}\\""}}'  # of the body: a view that lacks a part lacks this one
+View = NewType("View", str)
+"""A registry as callers see it: the JSON that they get, which `http.bodies.RegistryBody` describes.
+
+It begins with the registry's id and ends with its tag, so that both are found without reading what is between them.
+"""
+
+_BEGIN = '{"id":"'
+_IN_A_GROUP = f"/providers/{REGISTRY_TYPE}/"
+_TAG = '"etag":"\\"'
+_END = '\\""}'
 
 
-class View(NamedTuple):
-    """A registry as callers see it: `body` is the JSON that they get, `http.bodies.RegistryBody` describes it."""
+def view_in(text: str) -> View | None:
+    """Return the view that a text is, None if it is none: one that lacks a part lacks its beginning or its end."""
+    is_view = text.startswith(_BEGIN) and _IN_A_GROUP in text and text.endswith(_END)
+    return View(text) if is_view and (text.isascii() or is_unicode(text)) else None
 
-    id: str
-    etag: str
-    body: str
 
-    @classmethod
-    def parse(cls, text: str) -> "View":
-        """Return the view that a text is of.
+def id_of(view: View) -> str:
+    """Return the Azure resource id of the registry."""
+    return view[len(_BEGIN) : view.index('"', len(_BEGIN))]
 
-        Raises:
-            ValueError: If it is of none.
-        """
-        head = _HEAD.match(text)
-        if head is None or not text.endswith(_END.format(head[2])) or not is_unicode(text):
-            raise ValueError("A view is the id of a registry, its tag, and JSON that ends with it.")
-        return cls(head[1], f'"{head[2]}"', text[head.end() :])
 
-    @property
-    def text(self) -> str:
-        """Return it as it is kept; neither ids nor tags nor JSON that is written without spaces have ends of lines."""
-        return f"{self.id}\n{self.etag}\n{self.body}"
+def groups_of(views: Iterable[View]) -> Sequence[str]:
+    """Return the Azure resource id of the resource group that each registry is in."""
+    return [view[len(_BEGIN) : view.index(_IN_A_GROUP)] for view in views]
 
-    @property
-    def name(self) -> str:
-        """Return the name of the registry."""
-        return self.id.rpartition("/")[2]
 
-    @property
-    def place(self) -> tuple[Scope, str]:
-        """Return the scope and the name of the registry."""
-        return parse_registry_id(self.id)
+def scope_of(view: View) -> Scope:
+    """Return the scope of the registry."""
+    return parse_group(*groups_of([view]))
 
-    @property
-    def content(self) -> Any:
-        """Return what the body says."""
-        return json.loads(self.body)
+
+def etag_of(view: View) -> str:
+    """Return the tag of what is shown."""
+    return f'"{view[view.rindex(_TAG) + len(_TAG) : -len(_END)]}"'
+
+
+def content_of(view: View) -> Any:
+    """Return what the JSON says."""
+    return json.loads(view)

@@ -218,4 +218,4 @@ def _registry_write(commit: Commit) -> Write:
 
 
 def _view_write(view: View | None) -> Write:
-    return Delete(VIEW, ANY_VERSION) if view is None else Upsert(VIEW, view.text)
+    return Delete(VIEW, ANY_VERSION) if view is None else Upsert(VIEW, view)

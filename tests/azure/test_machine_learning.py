@@ -16,6 +16,7 @@ from registry_api.domain.resources import ResourceState
 from registry_api.http.resource_manager.rendering import registry_resource
 from registry_api.service.backend import BackendError
 from registry_api.service.showing import view_of
+from registry_api.service.views import content_of
 from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from tests.azure.learning import DELEGATED, PATH, LearningWorld, converged
@@ -53,14 +54,14 @@ async def test_names_are_those_of_the_real_service(learning: LearningWorld) -> N
     """Both doors tell no account and no group before it has a name, and then what the real registry tells."""
     await learning.put("eastus", "westus")
     registry = await learning.read()
-    assert view_of(registry).content["status"]["container_registry"] is None
+    assert content_of(view_of(registry))["status"]["container_registry"] is None
     early = registry_resource(registry, "").properties
     assert "managed_resource_group" not in early.model_fields_set
     assert [(one.storage_account_details, one.acr_details) for one in early.region_details] == [([], [])] * 2
     await learning.settle()
     registry, real = await learning.read(), learning.things()[PATH]["properties"]
 
-    told, shown = view_of(registry).content["status"], registry_resource(registry, "").properties
+    told, shown = content_of(view_of(registry))["status"], registry_resource(registry, "").properties
     assert shown.managed_resource_group is not None
     assert shown.managed_resource_group.resource_id == real["managedResourceGroup"]["resourceId"]
     for mine, one, region in zip(shown.region_details, real["regionDetails"], told["regions"], strict=True):

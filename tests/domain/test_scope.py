@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry_api.domain.scope import Scope, is_guid, is_resource_group, is_subscription_id, parse_registry_id
+from registry_api.domain.scope import Scope, is_guid, is_resource_group, is_subscription_id, parse_group
 
 GUID = "0a1B2c3d-0000-1111-2222-333344445555"
 
@@ -36,4 +36,4 @@ def test_resource_groups_have_the_characters_that_azure_allows(text: str, *, is_
 def test_the_id_of_a_registry_can_be_read() -> None:
     """Its scope and its name are found where they were written."""
     scope = Scope(GUID, "ml")
-    assert parse_registry_id(scope.registry_id("Demo1")) == (scope, "Demo1")
+    assert parse_group(scope.id) == scope

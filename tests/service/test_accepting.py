@@ -26,7 +26,7 @@ from registry_api.service.messages import Message
 from registry_api.service.ports import Conflict, Page
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Commit, Stored
-from registry_api.service.views import View
+from registry_api.service.views import View, content_of
 from tests.service.world import ADA, ASKING, SCOPE, World, document
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -343,8 +343,8 @@ async def test_a_page_is_never_longer_than_asked_for() -> None:
         Filter(location="eastus"), 3, first.continuation, ASKING, views=world.views, roles=world.roles
     )
 
-    assert [view.place[1] for view in first.items] == ["R1", "R2", "R4"]
-    assert [view.place[1] for view in rest.items] == ["R5", "R7"]
+    assert [content_of(view)["name"] for view in first.items] == ["R1", "R2", "R4"]
+    assert [content_of(view)["name"] for view in rest.items] == ["R5", "R7"]
     assert rest.continuation is None
 
 

@@ -15,6 +15,7 @@ from registry_api.domain.validation import examine
 from registry_api.service import history, planning, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
+from registry_api.service.views import content_of
 from tests.service.actors import ACTORS, BESIDE, HERE, PLACES, ROLES, ROOT, STRANGER, Away, caller
 from tests.service.world import World
 
@@ -149,7 +150,7 @@ async def test_a_list_shows_what_one_may_read(actor: str) -> None:
     for _ in range(9):
         inquiry = Inquiry(caller(actor), HERE)
         page = await reading.list_views(ALL, 1, continuation, inquiry, views=world.views, roles=world.roles)
-        found += [view.place[1] for view in page.items]
+        found += [content_of(view)["name"] for view in page.items]
         continuation = page.continuation
         if continuation is None:
             break
@@ -180,7 +181,7 @@ async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
     if isinstance(expected, str):
         assert (await answer(listing))[0] == expected
     else:
-        assert [view.place[1] for view in (await listing).items] == expected
+        assert [content_of(view)["name"] for view in (await listing).items] == expected
 
 
 async def test_a_subscription_is_listed_alone() -> None:
@@ -193,7 +194,7 @@ async def test_a_subscription_is_listed_alone() -> None:
         within, 9, None, Inquiry(caller("nobody"), HERE, within), views=world.views, roles=world.roles
     )
 
-    assert [view.place[1] for view in page.items] == ["Demo1", "Demo2", "Demo3"]
+    assert [content_of(view)["name"] for view in page.items] == ["Demo1", "Demo2", "Demo3"]
     with pytest.raises(Refusal, match="over scope '/subscriptions/s1';"):
         await refused
 
@@ -204,7 +205,7 @@ async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
     elsewhere = Inquiry(caller("contributor"), Scope(subscription_id="s2", resource_group="ml"), within)
     page = await reading.list_views(within, 9, None, elsewhere, views=world.views, roles=world.roles)
 
-    assert [view.place[1] for view in page.items] == ["Demo1", "Demo2"]
+    assert [content_of(view)["name"] for view in page.items] == ["Demo1", "Demo2"]
 
 
 async def test_the_past_is_told_registry_by_registry() -> None:

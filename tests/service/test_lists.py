@@ -8,7 +8,7 @@ from registry_api.domain.filters import Filter
 from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.service import reading
 from registry_api.service.ports import Page
-from registry_api.service.views import View
+from registry_api.service.views import View, content_of
 from tests.service.world import ASKING, World
 
 
@@ -27,7 +27,7 @@ async def test_filters_find_what_matches() -> None:
         found += page.items
         continuation, pages = page.continuation, pages + 1
 
-    assert [view.place[1] for view in found] == ["R02", "R12"]
+    assert [content_of(view)["name"] for view in found] == ["R02", "R12"]
 
 
 async def test_a_page_costs_the_same_in_a_large_tenant() -> None:

@@ -105,7 +105,7 @@ async def test_an_idempotency_key_creates_once() -> None:
     await world.put("eastus", description="changed since")
     again = await create(world, "key")
 
-    assert again == first
+    assert again == first._replace(view=None)
     assert (await world.read()).spec.description == "changed since"
     assert await code_of(create(world, "another key")) == EXISTS
 
@@ -127,7 +127,7 @@ async def test_a_rehearsal_answers_for_its_key_and_does_not_use_it_up() -> None:
 
     assert (await create(world, "key", intent=rehearsal, tags={"a": "b"})).created
     first = await create(world, "key")
-    assert await create(world, "key", intent=rehearsal) == first
+    assert await create(world, "key", intent=rehearsal) == first._replace(view=None)
     assert await code_of(create(world, "key", intent=rehearsal, tags={"a": "b"})) == "IdempotencyKeyReused"
 
 

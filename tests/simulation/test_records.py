@@ -61,7 +61,7 @@ def _quiet() -> Iterator[None]:
             accepting,
             "change",
             "replay(outcome)",
-            f"replay(dataclasses.replace(outcome, registry={ANOTHER}))",
+            f"replay(outcome._replace(registry={ANOTHER}))",
             "never was so",
         ),
     ],
