@@ -1,10 +1,10 @@
 """From a fresh process to its first GET, with all that an app on Azure has: `cold.py` has none of it.
 
-The app has an identity, by which it reaches its storage over https; callers show access tokens of an authority; and
-Application Insights takes spans. All of them are stand-ins on this machine, which answer at once.
+The app has an identity, by which it reaches its storage over https and asks Azure which roles its callers have; they
+show access tokens of an authority; and Application Insights takes spans. All of them are stand-ins on this machine,
+which answer at once.
 """
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ from benchmarks.sampling import in_turn
 from benchmarks.table import Line, milliseconds
 from devstack import azurite
 from devstack.certificate import Certificate
-from devstack.resource_manager.running import RunningResourceManager
+from devstack.resource_manager.running import SUBSCRIPTION, RunningResourceManager
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
+from tests.azure.test_roles import assignment
 
 _KNOWN = "known-registry"
-_OWNER = {"tenant": TENANT, "principal": OBJECT, "role": "Owner", "scope": "/"}
 
 
 def measure(rounds: int) -> Line:
@@ -45,8 +45,12 @@ def _environment() -> Iterator[Mapping[str, str]]:
             azurite.start(folder / "data", certificate=certificate) as storage,
             Issuer() as issuer,
         ):
+            manager.control(
+                "PUT", "authorization", {"tenants": {SUBSCRIPTION: TENANT}, "role_assignments": [assignment(OBJECT, "/")]}
+            )
             yield {
-                **{name: manager.environment[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")},
+                **manager.environment,
+                "REGISTRY_SUBSCRIPTION_ID": SUBSCRIPTION,
                 "WEBSITE_SITE_NAME": "bench",
                 "SSL_CERT_FILE": str(certificate.file),
                 "AzureWebJobsStorage__tableServiceUri": f"{storage.table_endpoint}/{azurite.ACCOUNT}",
@@ -55,7 +59,7 @@ def _environment() -> Iterator[Mapping[str, str]]:
                 "REGISTRY_AUTHORITY": issuer.url,
                 "REGISTRY_AUDIENCES": AUDIENCE,
                 "REGISTRY_TENANTS": TENANT,
-                "REGISTRY_ROLES": json.dumps({"assignments": [_OWNER]}),
+                "REGISTRY_ROLES_FROM_AZURE": "true",
                 "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=00000000-0000-0000-0000-000000000001;"
                 "IngestionEndpoint=http://127.0.0.1:1/",
                 "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
