@@ -23,7 +23,7 @@ def main() -> None:
         counted = trips.count(storage)
         lines = [
             *cold.measure(storage, rounds),
-            deployed.measure(rounds),
+            *deployed.measure(rounds),
             *cold.measure_package(storage, rounds, with_packages=not quick),
             *trips.lines(counted),
             *own.measure(connection_string, blocks),

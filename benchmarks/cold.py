@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from shutil import copytree
 from time import perf_counter
 from uuid import uuid4
@@ -48,6 +49,13 @@ class First:
         if not said:
             raise RuntimeError(f"A fresh process could not do '{what}'.")
         return int(said)
+
+    def cpu(self, what: str, name: str = "") -> float:
+        """Return the seconds of CPU of a fresh process: what it waits for others does not count, and its end hardly."""
+        before = getrusage(RUSAGE_CHILDREN)
+        self.modules(what, name)
+        after = getrusage(RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def seconds(self, what: str, *, is_new: bool = False, name: str = "") -> float:
         """Return how long a fresh process takes; its end does not count."""

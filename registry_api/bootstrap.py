@@ -194,16 +194,17 @@ def backend() -> "Backend":
 @cache
 def credential() -> "AsyncTokenCredential":
     """Return who the app is to Azure: its own identity there, and a developer's login elsewhere."""
+    given = settings()
+    if given.identity_endpoint:
+        from registry_api.managed_identity import ManagedIdentity  # noqa: PLC0415 - the same
+
+        return ManagedIdentity(given.identity_endpoint, given.identity_header, given.client_id)
     from azure.identity.aio import (  # noqa: PLC0415 - the same
         AzureCliCredential,
         AzureDeveloperCliCredential,
         ChainedTokenCredential,
-        ManagedIdentityCredential,
     )
 
-    given = settings()
-    if given.identity_endpoint:
-        return ManagedIdentityCredential(client_id=given.client_id or None)
     return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
 
 

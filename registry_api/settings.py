@@ -78,6 +78,10 @@ class Settings(Record):
             "taken, of the Azure CLI or the Azure Developer CLI.",
         ),
     ] = ""
+    identity_header: Annotated[
+        str,
+        Field(alias="IDENTITY_HEADER", description="Set by Azure with it: what the endpoint wants to be shown."),
+    ] = ""
     application_insights: Annotated[
         str,
         Field(

@@ -2,28 +2,33 @@
 
 Source of the shapes: learn.microsoft.com/rest/api/authorization, version 2022-04-01, and
 learn.microsoft.com/azure/role-based-access-control (role-assignments-list-rest, deny-assignments-rest).
-Importing this imports the SDK: do it where Azure is first asked.
+The requests are few and simple, and the first request of a process waits for them: the SDK is not imported for them.
 """
 
 import asyncio
+import json
 import logging
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Generic, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
 
-from azure.core import AsyncPipelineClient
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, HttpResponseError
-from azure.core.rest import AsyncHttpResponse, HttpRequest
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from registry_api.bearer import Bearer, NoTokenError
+from registry_api.connections import Answer, Connections, NoAnswerError, host_of, written
 from registry_api.domain.problems import Code, Refusal, refuse
 from registry_api.domain.record import Record
-from registry_api.resource_manager import code_of, policies, rest_of, transport
+from registry_api.retry_after import rest_of
 from registry_api.service.ports import Clock
+from registry_api.telemetry import span
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
 
 DEADLINE_SECONDS = 4.0  # for one answer, all its pages included; a request may need two, and is answered within nine
 MOST_PAGES = 50
@@ -38,9 +43,20 @@ _NOT_SEEN = frozenset({"SubscriptionNotFound", "AuthorizationFailed", "InvalidAu
 _NOBODY = frozenset({"PrincipalNotFound"})
 _NO_ROLE = frozenset({"RoleDefinitionDoesNotExist", "RoleDefinitionNotFound", "ResourceNotFound"})
 
+_MOST_BYTES = 16 * 1024 * 1024
+_ADDRESS = re.compile(r"[\x21-\x7e]+")
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+class _RefusedError(Exception):
+    """Azure has answered that it does not tell."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.status, self.code = answer.status, _code_in(answer)
 
 
 class _Told(Record):
@@ -108,23 +124,28 @@ class AzureAuthorization:
         endpoint: Where it is.
         credential: Who is asking.
         clock: The time.
+
+    Raises:
+        ValueError: If a token would be sent in the clear.
     """
 
-    def __init__(self, endpoint: str, credential: AsyncTokenCredential, clock: Clock) -> None:
+    def __init__(self, endpoint: str, credential: "AsyncTokenCredential", clock: Clock) -> None:
+        if urlsplit(endpoint).scheme != "https":
+            raise ValueError("An access token is sent over https only.")
         self._endpoint = endpoint
-        self._credential = credential
+        self._bearer = Bearer(credential, f"{endpoint}/.default")
         self._clock = clock
-        self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
+        self._connections = Connections(urlsplit(endpoint), _MOST_BYTES)
         self._resting_until: dict[str, datetime] = {}  # by subscription: Azure counts for each
 
     async def tenant_of(self, subscription: str) -> str | None:
         """Return the tenant that a subscription trusts, None if our identity does not see the subscription."""
         try:
             text = await self._get(f"{self._endpoint}/subscriptions/{subscription}", _SUBSCRIPTIONS)
-        except HttpResponseError as error:
-            if code_of(error) not in _NOT_SEEN:
+        except _RefusedError as error:
+            if error.code not in _NOT_SEEN:
                 _give_up(error)
-            _log.warning("Subscription %s is not seen with the app's identity: %s.", subscription, code_of(error))
+            _log.warning("Subscription %s is not seen with the app's identity: %s.", subscription, error.code)
             return None
         return _read(_Subscription, text).tenant_id.lower()
 
@@ -134,8 +155,8 @@ class AzureAuthorization:
             return await self._list(
                 RoleAssignment, subscription, "roleAssignments", {"$filter": f"assignedTo('{principal}')"}
             )
-        except HttpResponseError as error:
-            if code_of(error) not in _NOBODY:
+        except _RefusedError as error:
+            if error.code not in _NOBODY:
                 _give_up(error)
             return []
 
@@ -143,7 +164,7 @@ class AzureAuthorization:
         """Return everybody's deny assignments above, at and below a subscription."""
         try:
             return await self._list(DenyAssignment, subscription, "denyAssignments", {})
-        except HttpResponseError as error:
+        except _RefusedError as error:
             _give_up(error)
 
     async def definition_of(self, role: str, subscription: str) -> tuple[Permission, ...]:
@@ -151,17 +172,15 @@ class AzureAuthorization:
         path = f"subscriptions/{subscription}/{_AUTHORIZATION}/roleDefinitions/{role}"
         try:
             text = await self._get(f"{self._endpoint}/{path}", _VERSION)
-        except HttpResponseError as error:
-            if code_of(error) not in _NO_ROLE:
+        except _RefusedError as error:
+            if error.code not in _NO_ROLE:
                 _give_up(error)
             return ()
         return _read(_Entry[_RoleDefinition], text).properties.permissions
 
     async def close(self) -> None:
         """Close the connections; it may still be used and opens new ones."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        await self._connections.close()
 
     async def _list(self, model: type[T], subscription: str, kind: str, query: Mapping[str, str]) -> list[T]:
         url: str = f"{self._endpoint}/subscriptions/{subscription}/{_AUTHORIZATION}/{kind}"
@@ -183,53 +202,74 @@ class AzureAuthorization:
         address, ours = urlsplit(link), urlsplit(self._endpoint)
         if (address.scheme, address.hostname, address.port or 443) != (ours.scheme, ours.hostname, ours.port or 443):
             raise _unavailable("it leads elsewhere")
+        if not _ADDRESS.fullmatch(link):
+            raise _unavailable("its link is none")
         return link
 
-    async def _get(self, url: str, query: Mapping[str, str]) -> str:
+    async def _get(self, url: str, query: Mapping[str, str]) -> bytes:
         """Return what is at an address.
 
         Raises:
-            HttpResponseError: If Azure refuses.
+            _RefusedError: If Azure refuses.
             Refusal: If it does not answer, or wants to be left alone.
         """
-        now, subscription = self._clock.now(), urlsplit(url).path.split("/")[2].lower()
+        address = urlsplit(url)
+        now, subscription = self._clock.now(), address.path.split("/")[2].lower()
         self._resting_until = {one: until for one, until in self._resting_until.items() if now < until}
         if subscription in self._resting_until:
             raise _unavailable("it wants to be left alone")
-        if self._client is None:
-            self._client = AsyncPipelineClient(
-                self._endpoint,
-                policies=policies(self._endpoint, self._credential),
-                transport=transport(DEADLINE_SECONDS),
-            )
+        target = f"{address.path}?{urlencode(query, quote_via=quote) or address.query}"
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                answer = await self._client.send_request(HttpRequest("GET", url, params=dict(query)))
-                if rest := rest_of(answer.headers, self._clock.now()):
-                    self._resting_until[subscription] = self._clock.now() + min(rest, LONGEST_REST)
-                answer.raise_for_status()
-                return answer.text()
-        except HttpResponseError as error:
-            if error.response is None:  # no token could be had
-                raise _unavailable("the app has got no access token") from error
-            raise
-        except (AzureError, TimeoutError) as error:
+                answer = await self._ask(target)
+        except NoTokenError as error:
+            raise _unavailable("the app has got no access token") from error
+        except (NoAnswerError, TimeoutError) as error:
             raise _unavailable(f"it does not answer, {type(error).__name__}") from error
+        if rest := rest_of(answer.headers.get("retry-after", ""), self._clock.now()):
+            self._resting_until[subscription] = self._clock.now() + min(rest, LONGEST_REST)
+        if answer.status != HTTPStatus.OK:
+            raise _RefusedError(answer)
+        return answer.body
+
+    async def _ask(self, target: str) -> Answer:
+        headers = {
+            "Host": host_of(urlsplit(self._endpoint)),
+            "User-Agent": "registry-api",
+            "Accept": "application/json",
+            "x-ms-client-request-id": str(uuid4()),
+            "Authorization": await self._bearer.of(),
+        }
+        with span("ask Azure", None) as asked:
+            answer = await self._connections.exchange(written("GET", target, headers), DEADLINE_SECONDS)
+            asked.ended(str(answer.status), failed=answer.status >= HTTPStatus.BAD_REQUEST)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self._bearer.refused()
+        return answer
 
 
 _M = TypeVar("_M", bound=BaseModel)
 
 
-def _read(model: type[_M], text: str) -> _M:
+def _read(model: type[_M], text: bytes) -> _M:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise _unavailable("its answer is not understood") from error
 
 
-def _give_up(error: HttpResponseError) -> NoReturn:
-    status = error.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
-    raise _unavailable(f"it answers {int(status)}, {code_of(error)}") from error
+def _code_in(answer: Answer) -> str:
+    """Return Azure's own name for an error, or what stands for its status."""
+    try:
+        found: Any = json.loads(answer.body)
+        code = found["error"]["code"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        code = None
+    return code if isinstance(code, str) and code else f"HTTP {answer.status}"
+
+
+def _give_up(error: _RefusedError) -> NoReturn:
+    raise _unavailable(f"it answers {error.status}, {error.code}") from error
 
 
 def _unavailable(why: str) -> Refusal:

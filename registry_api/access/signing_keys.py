@@ -1,6 +1,6 @@
 """The public keys that an authority signs its tokens with, fetched when they are first needed.
 
-Importing this imports PyJWT and aiohttp: do it where the first token comes.
+Importing this imports PyJWT: do it where the first token comes.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import aiohttp
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from registry_api.connections import NoAnswerError, fetch
 from registry_api.service.ports import Clock
 
 KEEP = timedelta(hours=24)  # after which keys are fetched again, as Entra's documentation asks for
@@ -83,24 +83,15 @@ class SigningKeys:
         try:
             self._keys = _read(await _download(self._address))
             self._fetched_at = self._asked_at
-        except (aiohttp.ClientError, TimeoutError, ValueError):
+        except (NoAnswerError, ValueError):
             _log.warning("The signing keys at %s cannot be had.", self._address, exc_info=True)
 
 
 async def _download(address: str) -> bytes:
-    timeout = aiohttp.ClientTimeout(total=_DEADLINE_SECONDS)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(address, allow_redirects=False) as response,
-    ):
-        if response.status != 200:  # noqa: PLR2004 - HTTP's OK
-            raise ValueError(f"The answer is {response.status}.")
-        content = await response.content.read(_MOST_BYTES + 1)
-        while len(content) <= _MOST_BYTES and (more := await response.content.read(_MOST_BYTES)):
-            content += more
-    if len(content) > _MOST_BYTES:
-        raise ValueError("The answer is too long.")
-    return content
+    answer = await fetch(address, {"Accept": "application/json"}, within=_DEADLINE_SECONDS, most_bytes=_MOST_BYTES)
+    if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+        raise ValueError(f"The answer is {answer.status}.")
+    return answer.body
 
 
 def _read(content: bytes) -> Mapping[str, SigningKey]:

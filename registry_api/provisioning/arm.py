@@ -18,7 +18,7 @@ from azure.mgmt.resource.resources.aio import ResourceManagementClient
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.provisioning.arm_errors import DEFAULT_REST, NOT_REGISTERED, failure_of, is_absence, is_refusal
-from registry_api.resource_manager import code_of, policies, transport
+from registry_api.provisioning.pipeline import code_of, policies, transport
 from registry_api.service.backend import BackendError
 from registry_api.service.ports import Clock
 

@@ -12,7 +12,8 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
-from registry_api.resource_manager import code_of, rest_of
+from registry_api.provisioning.pipeline import code_of
+from registry_api.retry_after import rest_of
 
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 DEFAULT_REST = timedelta(seconds=30)
@@ -97,7 +98,7 @@ def failure_of(error: HttpResponseError, about: str, now: datetime) -> Failure:
         now: The time.
     """
     code, status = code_of(error), error.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
-    rest = rest_of(getattr(error.response, "headers", {}), now)
+    rest = rest_of(getattr(error.response, "headers", {}).get("Retry-After", ""), now)
     kind = _kind(code, status)
     if kind is FailureKind.TRANSIENT and (rest or status == HTTPStatus.TOO_MANY_REQUESTS):
         kind = FailureKind.THROTTLED

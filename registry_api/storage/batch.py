@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from secrets import token_hex
 
-from registry_api.storage.http import Answer, NoAnswerError
+from registry_api.connections import Answer, NoAnswerError
 from registry_api.storage.service import StorageError, code_in
 
 # What was written does not come back, so nothing of it can look like the beginning of a part.

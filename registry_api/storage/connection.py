@@ -1,21 +1,18 @@
 """How Azure Storage is reached, and how it is proven who is asking: with the account's key, or with an identity."""
 
-import asyncio
 import hmac
-import time
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from registry_api.bearer import Bearer
 from registry_api.storage_account import Account
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
     from azure.core.credentials_async import AsyncTokenCredential
 _SCOPE = "https://storage.azure.com/.default"
-_RENEW_BEFORE = 300  # seconds before a token expires
 # What a signature for queues covers, beside the headers that begin with x-ms-; tables have fewer.
 _SIGNED = {
     "table": ("Content-MD5", "Content-Type", "x-ms-date"),
@@ -24,10 +21,6 @@ _SIGNED = {
         *("If-Modified-Since", "If-Match", "If-None-Match", "If-Unmodified-Since", "Range"),
     ),
 }
-
-
-class NoTokenError(Exception):
-    """The identity was given no access token."""
 
 
 class Endpoint(NamedTuple):
@@ -44,7 +37,7 @@ Connection = str | Endpoint
 class Authorization(Protocol):
     """Proves who is asking."""
 
-    async def of(self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    async def of(self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], /) -> str:
         """Return the header `Authorization` of a request.
 
         Args:
@@ -94,39 +87,6 @@ def _signed(headers: Mapping[str, str], name: str) -> str:
     return "" if (name, value) == ("Content-Length", "0") else value
 
 
-class Bearer:
-    """Shows access tokens, each for as long as it is valid.
-
-    Args:
-        credential: Who gives them.
-    """
-
-    def __init__(self, credential: "AsyncTokenCredential") -> None:
-        self._credential = credential
-        self._token: AccessToken | None = None
-        self._asking = asyncio.Lock()
-
-    async def of(self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
-        """Return the token, a new one if it would expire soon."""
-        del method, path, query, headers
-        async with self._asking:
-            if self._token is None or self._token.expires_on - time.time() < _RENEW_BEFORE:
-                self._token = await self._get_token()
-            return f"Bearer {self._token.token}"
-
-    def refused(self) -> None:
-        """Forget the token."""
-        self._token = None
-
-    async def _get_token(self) -> "AccessToken":
-        from azure.core.exceptions import AzureError  # noqa: PLC0415 - who has such a credential has imported it
-
-        try:
-            return await self._credential.get_token(_SCOPE)
-        except AzureError as error:
-            raise NoTokenError(type(error).__name__) from error
-
-
 def address_of(connection: Connection, service: str) -> tuple[SplitResult, Authorization]:
     """Return where a service is, and what lets us in.
 
@@ -141,6 +101,6 @@ def address_of(connection: Connection, service: str) -> tuple[SplitResult, Autho
         address = urlsplit(connection.url.rstrip("/"))
         if address.scheme != "https":
             raise ValueError("An access token is sent over https only.")
-        return address, Bearer(connection.credential)
+        return address, Bearer(connection.credential, _SCOPE)
     account = Account.parse(connection)
     return account.table if service == "table" else account.queue, SharedKey(service, account.name, account.key)

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 from urllib.parse import quote, urlencode
 
+from registry_api.bearer import NoTokenError
+from registry_api.connections import Answer, Connections, NoAnswerError, written
 from registry_api.service.ports import StorageUnavailable
-from registry_api.storage.connection import Connection, NoTokenError, address_of
-from registry_api.storage.http import Answer, Connections, NoAnswerError
+from registry_api.storage.connection import Connection, address_of
 
 DEADLINE = 8.0
 """Seconds that a call may take with all its retries: a caller is told within ten that storage is away."""
@@ -139,8 +140,7 @@ class Service:
         headers["Authorization"] = await self._authorization.of(method, target, query, headers)
         if query:
             target += "?" + urlencode(query, quote_via=quote)
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return await self._connections.exchange(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body, within)
+        return await self._connections.exchange(written(method, target, headers, body), within)
 
 
 def _pause(answer: Answer | None, retry: int) -> float:

@@ -9,10 +9,10 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
+from registry_api.connections import NoAnswerError
 from registry_api.service.ports import Conflict, ContinuationError
 from registry_api.storage import batch
 from registry_api.storage.connection import Connection
-from registry_api.storage.http import NoAnswerError
 from registry_api.storage.keys import end_of
 from registry_api.storage.rows import (
     MOST_BYTES_OF_A_ROW,

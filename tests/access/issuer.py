@@ -42,14 +42,17 @@ class Issuer:
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 issuer.asked += 1
                 found = self.path == "/common/discovery/v2.0/keys"
+                body = issuer.body if issuer.body is not None else issuer.key_set()
                 self.send_response(issuer.status if found else 404)
-                for name, value in issuer.headers.items():
+                for name, value in {"Content-Length": str(len(body)), **issuer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(issuer.body if issuer.body is not None else issuer.key_set())
+                self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method's own
                 """Say nothing."""

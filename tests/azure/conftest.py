@@ -4,12 +4,10 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
-from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import ManagedIdentityCredential
 
 from devstack.resource_manager.running import RunningResourceManager
+from registry_api.managed_identity import ManagedIdentity
 from tests.azure.world import SHARED_GROUP, AzureWorld
 
 
@@ -25,7 +23,8 @@ def running_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningR
 def azure(running_azure: RunningResourceManager, monkeypatch: pytest.MonkeyPatch) -> RunningResourceManager:
     """Return the stand-in with nothing in it, trusted by whoever connects."""
     running_azure.control("POST", "reset")
-    # What SSL_CERT_FILE does for a process that has not imported aiohttp yet.
+    monkeypatch.setenv("SSL_CERT_FILE", str(running_azure.authority))
+    # What it does for a process that has not imported aiohttp yet.
     trusting = ssl.create_default_context(cafile=str(running_azure.authority))
     monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
     return running_azure
@@ -46,14 +45,8 @@ async def shared(azure: RunningResourceManager) -> AsyncIterator[AzureWorld]:
 
 
 @pytest.fixture
-async def azure_identity(
-    running_azure: RunningResourceManager, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[ManagedIdentityCredential]:
-    """Yield the SDK's managed identity, whose tokens come from the stand-in."""
-    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
-        monkeypatch.setenv(name, running_azure.environment[name])
-    trusting = ssl.create_default_context(cafile=str(running_azure.authority))
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting), trust_env=False)
-    transport = AioHttpTransport(session=session)
-    async with ManagedIdentityCredential(transport=transport) as credential:
-        yield credential
+def azure_identity(running_azure: RunningResourceManager, monkeypatch: pytest.MonkeyPatch) -> ManagedIdentity:
+    """Return the app's own identity, whose tokens come from the stand-in."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(running_azure.authority))
+    given = running_azure.environment
+    return ManagedIdentity(given["IDENTITY_ENDPOINT"], given["IDENTITY_HEADER"])

@@ -10,7 +10,7 @@ from azure.identity import CredentialUnavailableError
 
 from registry_api.domain.resources import FailureKind
 from registry_api.provisioning.arm_errors import failure_of, is_absence, is_refusal
-from registry_api.resource_manager import rest_of
+from registry_api.retry_after import rest_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TRANSIENT, THROTTLED, BLOCKED, PERMANENT, NAME_TAKEN = FailureKind
@@ -78,7 +78,7 @@ def test_retry_after_makes_a_passing_failure_a_throttled_one() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(given: str, seconds: int | None) -> None:
     """Both forms of the header are understood; what is past or no time at all is none."""
-    assert rest_of({"Retry-After": given}, NOW) == (timedelta(seconds=seconds) if seconds else None)
+    assert rest_of(given, NOW) == (timedelta(seconds=seconds) if seconds else None)
 
 
 def test_only_what_is_not_found_is_absent() -> None:

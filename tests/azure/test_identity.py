@@ -7,13 +7,14 @@ from ssl import SSLCertVerificationError
 
 import pytest
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.identity.aio import ChainedTokenCredential, ManagedIdentityCredential
+from azure.identity.aio import ChainedTokenCredential
 
 from devstack import azurite
 from devstack.azurite import Azurite
 from devstack.certificate import Certificate
 from devstack.resource_manager.running import RunningResourceManager
 from registry_api import bootstrap
+from registry_api.managed_identity import ManagedIdentity
 from registry_api.provisioning.azure import AzureBackend
 from registry_api.service.messages import Message
 from registry_api.service.ports import StorageUnavailable
@@ -39,10 +40,11 @@ ON_AZURE = {
 
 
 @pytest.fixture
-def trusting_azurite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azurite]:
-    """Yield an Azurite that speaks https and takes access tokens, trusted by whoever connects."""
-    certificate = Certificate(tmp_path / "certificate")
-    certificate.make_unless_valid()
+def trusting_azurite(
+    running_azure: RunningResourceManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Azurite]:
+    """Yield an Azurite that speaks https and takes access tokens, trusted by whoever connects, as the stand-in is."""
+    certificate = Certificate(running_azure.authority.parent)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     with azurite.start(tmp_path / "data", certificate=certificate) as storage:
         yield storage
@@ -110,7 +112,7 @@ async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
 def test_the_settings_decide_who_the_app_is(environment: Callable[[dict[str, str]], None]) -> None:
     """On Azure it is its managed identity, on a developer's machine the developer."""
     environment(ON_AZURE)
-    assert isinstance(bootstrap.credential(), ManagedIdentityCredential)
+    assert isinstance(bootstrap.credential(), ManagedIdentity)
     assert isinstance(bootstrap.backend(), AzureBackend)
     environment({"IDENTITY_ENDPOINT": ""})
     assert isinstance(bootstrap.credential(), ChainedTokenCredential)

@@ -14,11 +14,13 @@ from registry_api.access import azure_authorization
 from registry_api.access.azure_authorization import AzureAuthorization
 from registry_api.access.azure_roles import KEEP, KEEP_DEFINITIONS, KEEP_NOTHING, AzureRoles
 from registry_api.access.roles import CombinedRoles, StaticRoles
+from registry_api.bearer import Bearer
 from registry_api.domain.assignments import RoleBook
 from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Refusal
 from registry_api.domain.scope import Scope
+from registry_api.managed_identity import ManagedIdentity
 from registry_api.service.ports import Roles
 from tests.azure.world import Token
 from tests.service.world import ManualClock
@@ -303,6 +305,22 @@ def test_a_token_goes_to_azure_only(wire: Wire, link: str) -> None:
     """A next page at another address is not fetched: the app's token would go with it."""
     with pytest.raises(Refusal, match="AuthorizationUnavailable"):
         wire.authorization._following(link)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nX: y", "/é"])
+def test_a_next_page_is_an_address(wire: Wire, path: str) -> None:
+    """What is no address, though it begins as one of Azure's, is not asked for."""
+    with pytest.raises(Refusal, match="AuthorizationUnavailable"):
+        wire.authorization._following(f"{wire.azure.url}{path}")
+
+
+async def test_an_identity_without_a_token_is_told(wire: Wire, monkeypatch: Any) -> None:
+    """Nobody may do anything then; and a token is never sent in the clear."""
+    monkeypatch.setattr(wire.authorization, "_bearer", Bearer(ManagedIdentity("http://127.0.0.1:1/", ""), "scope"))
+    with pytest.raises(Refusal, match="AuthorizationUnavailable"):
+        await wire.may()
+    with pytest.raises(ValueError, match="https"):
+        AzureAuthorization("http://127.0.0.1:1", Token(), wire.clock)
 
 
 async def test_many_at_once_ask_once(wire: Wire) -> None:

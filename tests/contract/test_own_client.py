@@ -11,13 +11,15 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from registry_api.bearer import Bearer
+from registry_api.connections import Connections, NoAnswerError, written
 from registry_api.service.ports import StorageUnavailable
 from registry_api.storage import tables
-from registry_api.storage.connection import Bearer, Endpoint, SharedKey, address_of
-from registry_api.storage.http import Connections, NoAnswerError
+from registry_api.storage.connection import Endpoint, SharedKey, address_of
 from registry_api.storage.rows import Row
 from registry_api.storage.tables import TableRows
 
+SCOPE = "https://storage.azure.com/.default"
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -30,7 +32,7 @@ class Tokens:
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         """Give a token."""
-        assert scopes == ("https://storage.azure.com/.default",)
+        assert scopes == (SCOPE,)
         await asyncio.sleep(0)
         if self.fails:
             raise ClientAuthenticationError("secret-detail")
@@ -47,20 +49,15 @@ class Tokens:
         """Do nothing."""
 
 
-async def shown(bearer: Bearer) -> str:
-    """Return the header of a request."""
-    return await bearer.of("GET", "/", {}, {})
-
-
 async def test_a_token_is_shown_until_it_is_about_to_expire() -> None:
     """Many requests at once ask for one token; it is asked for anew minutes before its end, and when it was refused."""
     tokens = Tokens()
-    bearer = Bearer(tokens)
-    assert set(await asyncio.gather(*(shown(bearer) for _ in range(10)))) == {"Bearer token-1"}
+    bearer = Bearer(tokens, SCOPE)
+    assert set(await asyncio.gather(*(bearer.of() for _ in range(10)))) == {"Bearer token-1"}
     bearer.refused()
-    assert await shown(bearer) == "Bearer token-2"
-    short = Bearer(Tokens(seconds=200))
-    assert [await shown(short) for _ in range(2)] == ["Bearer token-1", "Bearer token-2"]
+    assert await bearer.of() == "Bearer token-2"
+    short = Bearer(Tokens(seconds=200), SCOPE)
+    assert [await short.of() for _ in range(2)] == ["Bearer token-1", "Bearer token-2"]
 
 
 async def test_an_identity_without_a_token_is_storage_that_is_away() -> None:
@@ -84,6 +81,25 @@ def test_where_an_account_is_follows_from_its_connection_string() -> None:
     address, authorization = address_of("AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.example", "queue")
     assert address.geturl() == "https://a.queue.core.example"
     assert isinstance(authorization, SharedKey)
+
+
+@pytest.mark.parametrize(
+    ("target", "header"),
+    [
+        ("/a b", "x"),
+        ("/a\r\nX: y", "x"),
+        ("/é", "x"),
+        ("a", "x"),
+        ("/a", "x\r\nX: y"),
+        ("/a", "x\ny"),
+        ("/a", "x\ry"),
+    ],
+)
+def test_a_request_is_one(target: str, header: str) -> None:
+    """Whatever comes to be a part of it, from a caller or from Azure, adds no header and no second request."""
+    assert written("GET", "/a?b=c", {"Host": "x", "A": "b"}) == b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n"
+    with pytest.raises(ValueError, match="more than one request"):
+        written("GET", target, {"Host": header})
 
 
 @asynccontextmanager

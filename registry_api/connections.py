@@ -1,6 +1,7 @@
-"""Connections that speak as much of HTTP/1.1 as Azure Storage does.
+"""Connections to servers, which speak as much of HTTP/1.1 as those of Azure do.
 
 Whatever is not just as expected breaks the connection off: what comes next could be taken for another request's answer.
+Nothing is repeated, no redirection followed, no cookie kept, no proxy asked and no answer unpacked here.
 """
 
 import asyncio
@@ -10,9 +11,10 @@ from collections import deque
 from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import NamedTuple
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
 _CONNECT_WITHIN = 2.0
+_NEXT_ADDRESS_AFTER = 0.25  # seconds for which one of several addresses of a server is tried alone (RFC 8305)
 _AT_ONCE = 100
 # Azurite drops a connection after five idle seconds. A request that crosses with that is lost, and not every
 # request may be sent again.
@@ -24,6 +26,7 @@ _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
 _ARRIVING = 256 * 1024  # bytes that are taken from the network at once
 _LENGTH = re.compile("[0-9]{1,19}")
+_TARGET = re.compile(r"/[\x21-\x7e]*")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?")
 
 
@@ -42,16 +45,69 @@ class NoAnswerError(Exception):
     """No connection was made, or it broke, or what came was no answer. What was sent may have been carried out."""
 
 
+def written(method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """Return a request as it is sent.
+
+    Args:
+        method: The method.
+        target: The path and the query, encoded.
+        headers: All headers, `Host` and the length of the body among them.
+        body: The body.
+
+    Raises:
+        ValueError: If the target or a header is not on one line.
+    """
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    if not _TARGET.fullmatch(target) or not head.count("\r") == head.count("\n") == len(headers):
+        raise ValueError("What is asked for would be more than one request.")
+    return f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def host_of(address: SplitResult) -> str:
+    """Return what the header `Host` says of an address."""
+    return address.netloc.rpartition("@")[2]
+
+
+async def fetch(address: str, headers: Mapping[str, str], *, within: float, most_bytes: int) -> Answer:
+    """Ask once for what is at an address, on a connection of its own: for what is seldom asked for.
+
+    Args:
+        address: The address, encoded.
+        headers: Headers beside `Host`.
+        within: Seconds in which all of the answer has to be there.
+        most_bytes: How long the answer may be.
+
+    Raises:
+        NoAnswerError: If there was none.
+        ValueError: If the address is none of http or https.
+    """
+    parts = urlsplit(address)
+    connections = Connections(parts, most_bytes)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    try:
+        async with asyncio.timeout(within):
+            return await connections.exchange(written("GET", target, {"Host": host_of(parts), **headers}), within)
+    except TimeoutError as error:
+        raise NoAnswerError(f"no answer within {within} seconds") from error
+    finally:
+        await connections.close()
+
+
 class Connections:
     """The connections to one server; each is used for one request at a time.
 
     Args:
         address: Where it is.
+        most_bytes: How long an answer may be.
+
+    Raises:
+        ValueError: If the address is none of http or https.
     """
 
-    def __init__(self, address: SplitResult) -> None:
+    def __init__(self, address: SplitResult, most_bytes: int = _LONGEST_BODY) -> None:
         if address.scheme not in {"http", "https"} or address.hostname is None:
-            raise ValueError("Storage is reached by an http or https address.")
+            raise ValueError("A server is reached by an http or https address.")
+        self._most_bytes = most_bytes
         self._host, self._is_secure = address.hostname, address.scheme == "https"
         self._port = address.port or (443 if self._is_secure else 80)
         self._arriving = memoryview(bytearray(_ARRIVING))  # shared, as nothing is kept in it
@@ -102,7 +158,11 @@ class Connections:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    partial(_Connection, self._arriving), self._host, self._port, ssl=self._tls
+                    partial(_Connection, self._arriving, self._most_bytes),
+                    self._host,
+                    self._port,
+                    ssl=self._tls,
+                    happy_eyeballs_delay=_NEXT_ADDRESS_AFTER,
                 )
         except TimeoutError as error:
             raise NoAnswerError(f"no connection within {_CONNECT_WITHIN} seconds") from error
@@ -121,10 +181,11 @@ class _Connection(asyncio.BufferedProtocol):
 
     Args:
         arriving: Where what comes is put, and taken from before the event loop does anything else.
+        most_bytes: How long an answer may be.
     """
 
-    def __init__(self, arriving: memoryview) -> None:
-        self._arriving = arriving
+    def __init__(self, arriving: memoryview, most_bytes: int) -> None:
+        self._arriving, self._most_bytes = arriving, most_bytes
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -202,13 +263,13 @@ class _Connection(asyncio.BufferedProtocol):
         length, coding = headers.get("content-length"), headers.get("transfer-encoding")
         if status in _WITHOUT_BODY:
             return b""
-        if coding is None and length is not None and _LENGTH.fullmatch(length) and int(length) <= _LONGEST_BODY:
+        if coding is None and length is not None and _LENGTH.fullmatch(length) and int(length) <= self._most_bytes:
             return await self._take(int(length), read_within)
         if coding is None or coding.lower() != "chunked" or length is not None:
             raise NoAnswerError("the answer's length is not told, or is too long")
         body = bytearray()
         while size := await self._chunk(read_within):
-            if len(body) + size > _LONGEST_BODY:
+            if len(body) + size > self._most_bytes:
                 raise NoAnswerError("the answer is too long")
             body += await self._take(size, read_within)
             if await self._take(2, read_within) != b"\r\n":

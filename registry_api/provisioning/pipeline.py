@@ -1,12 +1,9 @@
-"""How Azure Resource Manager is reached, and what its errors say: what everything that asks it has in common.
+"""How Azure's SDK reaches Azure Resource Manager, and what its errors are called.
 
 Nothing is retried here. Azure's SDK would sleep for as long as a `Retry-After` says, with the function held.
 Importing this imports the SDK: do it where Azure is first asked.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -57,16 +54,3 @@ def code_of(error: HttpResponseError) -> str:
     """Return Azure's own name for an error, or what stands for its status."""
     code = getattr(error.error, "code", None)
     return code if isinstance(code, str) and code else f"HTTP {error.status_code}"
-
-
-def rest_of(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Return how long Azure wants to be left alone: seconds, or until a date."""
-    given = headers.get("Retry-After", "").strip()
-    if given.isdecimal():
-        return timedelta(seconds=int(given[:9])) or None
-    try:
-        until = parsedate_to_datetime(given)
-    except (ValueError, OverflowError):
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(until - now, timedelta(0)) or None
