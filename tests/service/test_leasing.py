@@ -112,6 +112,19 @@ async def test_a_renewal_that_hangs_is_waited_for_no_longer_than_the_lease(
     assert await under_lease(begun, lambda _: asyncio.Event().wait(), world.ports) is None
 
 
+async def test_the_work_knows_its_lease(world: World) -> None:
+    """It is told until when it may act, which grows with every renewal."""
+    begun = await read(world)
+
+    async def work(lease: KeptLease) -> list[bool]:
+        before = lease.until
+        world.clock.advance(20)
+        await renewed(world)
+        return [lease.is_held, lease.until > before]
+
+    assert await under_lease(begun, work, world.ports) == [True, True]
+
+
 async def test_work_that_fails_says_so(world: World) -> None:
     """An error of the work is not swallowed."""
 

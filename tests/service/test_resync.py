@@ -16,12 +16,13 @@ from registry_api.domain.resources import Failure, Resource
 from registry_api.service import history, reading, resync
 from registry_api.service.backend import BackendError
 from registry_api.service.messages import Message
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.ports import Conflict, StorageUnavailable
 from registry_api.service.records import Commit
 from registry_api.service.showing import FORM, view_of
 from registry_api.storage.memory import MemoryQueue
 from registry_api.storage.retention import KEEP_EVENTS, KEEP_OPERATIONS
 from registry_api.storage.rows import ANY_VERSION, Delete, Upsert, Write
+from tests.service.listening import listening
 from tests.service.world import ASKING, INVISIBLE, World, without_messages
 
 DEMO = RegistryKey("tenant", "demo1")
@@ -223,6 +224,22 @@ async def test_a_tick_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Mo
     assert sent == [4, 8, 10]
 
 
+async def test_outboxes_are_walked_through_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick reminds of so many, and notes where the next one goes on."""
+    monkeypatch.setattr(resync, "ROWS_PER_PAGE", 2)
+    world = listening()
+    for number in range(5):
+        await world.put("eastus", name=f"Demo{number}")
+    world.notices = MemoryQueue(world.clock)
+    world.clock.advance(600)
+    reminded = []
+    for _ in range(4):
+        await world.tick()
+        reminded.append(len(world.notices.messages()))
+
+    assert reminded == [2, 4, 5, 5]
+
+
 async def test_a_tick_ends_in_time_whatever_page_it_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every registry takes six seconds, two have had their turn when the ten seconds are over."""
     monkeypatch.setattr(resync, "ROWS_PER_PAGE", 1)
@@ -240,8 +257,8 @@ async def test_a_tick_ends_in_time_whatever_page_it_is_at(monkeypatch: pytest.Mo
 
 async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong with one registry, the walk goes on, and what failed has its turn in the next one."""
-    world = await without_messages(3)
-    send, failures = world.queue.send, [ValueError("a bug"), StorageUnavailable("away")]
+    world = await without_messages(4)
+    send, failures = world.queue.send, [ValueError("a bug"), StorageUnavailable("away"), Conflict("somebody is at it")]
 
     async def fail_first(*arguments: object) -> None:
         if failures:
@@ -252,7 +269,7 @@ async def test_one_registry_that_cannot_be_tended_holds_nobody_back(monkeypatch:
     await world.tick()
     assert len(world.queue.messages()) == 1
     await world.tick()
-    assert len(world.queue.messages()) == 3
+    assert len(world.queue.messages()) == 4
 
 
 async def test_a_partition_that_does_not_answer_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:

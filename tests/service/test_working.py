@@ -212,3 +212,22 @@ async def test_what_may_yet_appear_is_waited_for() -> None:
     assert [action.verb for action in (await worked(world, leaving)).remaining] == ["Wait", "Wait"]
     world.clock.advance(1 + CLOCK_SKEW.total_seconds())
     assert (await worked(world, leaving)).remaining == ()
+
+
+async def test_who_has_lost_the_lease_acts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From then on no call is made, neither to start nor to look; what was never sent leaves no doubt."""
+    world, registry = await asked()
+    lease, looked = KeptLease(world.clock, world.clock.now() + timedelta(seconds=5)), list[ResourceKey]()
+    observe = world.backend.observe
+
+    async def look(given: Registry, resource: Resource) -> Observation:
+        looked.append(resource.key)
+        if len(looked) == len(registry.resources):
+            world.clock.advance(5)
+        return await observe(given, resource)
+
+    monkeypatch.setattr(world.backend, "observe", look)
+    findings = await work.work(registry, world.backend, world.clock, lease)
+
+    assert looked == [resource.key for resource in registry.resources]
+    assert (world.backend.calls, findings.doubts) == ([], {})
