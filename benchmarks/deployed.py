@@ -1,4 +1,4 @@
-"""From a fresh process to its first GET, with all that an app on Azure has: `cold.py` has none of it.
+"""From a fresh process to its first answer, with all that an app on Azure has: `cold.py` has none of it.
 
 The app has an identity, by which it reaches its storage over https and asks Azure which roles its callers have; they
 show access tokens of an authority; and Application Insights takes spans. All of them are stand-ins on this machine,
@@ -25,13 +25,15 @@ _KNOWN = "known-registry"
 
 
 def measure(rounds: int) -> list[Line]:
-    """Measure with stand-ins of its own; what they take to answer does not count."""
+    """Measure with stand-ins of its own: by time, which is theirs too, and by CPU of the process alone."""
     with _environment() as settings:
         process = First(sys.executable, PATH, settings)
         process.modules("put", _KNOWN)
         names = (f"new-{number}" for number in count())
-        floor, get, put = in_turn(
+        time_floor, time_get, floor, get, put = in_turn(
             [
+                partial(process.seconds, "nothing"),
+                partial(process.seconds, "get", name=_KNOWN),
                 partial(process.cpu, "nothing"),
                 partial(process.cpu, "get", _KNOWN),
                 lambda: process.cpu("put", next(names)),
@@ -39,14 +41,15 @@ def measure(rounds: int) -> list[Line]:
             rounds,
         )
     return [
-        Line(
-            f"CPU to first {what}, set up as on Azure",
-            f"import azure.functions {milliseconds(floor)}",
-            milliseconds(took),
-            took / floor,
-        )
-        for what, took in (("GET", get), ("PUT", put))
+        _line("fresh process to first GET", time_floor, time_get),
+        _line("CPU to first GET", floor, get),
+        _line("CPU to first PUT", floor, put),
     ]
+
+
+def _line(what: str, floor: float, took: float) -> Line:
+    what = f"{what}, set up as on Azure"
+    return Line(what, f"import azure.functions {milliseconds(floor)}", milliseconds(took), took / floor)
 
 
 @contextmanager

@@ -82,11 +82,12 @@ async def fetch(address: str, headers: Mapping[str, str], *, within: float, most
         ValueError: If the address is none of http or https.
     """
     parts = urlsplit(address)
-    connections = Connections(parts, most_bytes)
+    connections = Connections(parts, most_bytes=most_bytes, connect_within=within)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
         async with asyncio.timeout(within):
-            return await connections.exchange(written("GET", target, {"Host": host_of(parts), **headers}), within)
+            given = {"Host": host_of(parts), "Accept-Encoding": "identity", **headers}
+            return await connections.exchange(written("GET", target, given), within)
     except TimeoutError as error:
         raise NoAnswerError(f"no answer within {within} seconds") from error
     finally:
@@ -99,15 +100,18 @@ class Connections:
     Args:
         address: Where it is.
         most_bytes: How long an answer may be.
+        connect_within: Seconds for a new connection.
 
     Raises:
         ValueError: If the address is none of http or https.
     """
 
-    def __init__(self, address: SplitResult, most_bytes: int = _LONGEST_BODY) -> None:
+    def __init__(
+        self, address: SplitResult, *, most_bytes: int = _LONGEST_BODY, connect_within: float = _CONNECT_WITHIN
+    ) -> None:
         if address.scheme not in {"http", "https"} or address.hostname is None:
             raise ValueError("A server is reached by an http or https address.")
-        self._most_bytes = most_bytes
+        self._most_bytes, self._connect_within = most_bytes, connect_within
         self._host, self._is_secure = address.hostname, address.scheme == "https"
         self._port = address.port or (443 if self._is_secure else 80)
         self._arriving = memoryview(bytearray(_ARRIVING))  # shared, as nothing is kept in it
@@ -156,7 +160,7 @@ class Connections:
 
     async def _connect(self) -> "_Connection":
         try:
-            async with asyncio.timeout(_CONNECT_WITHIN):
+            async with asyncio.timeout(self._connect_within):
                 _, connection = await asyncio.get_running_loop().create_connection(
                     partial(_Connection, self._arriving, self._most_bytes),
                     self._host,
@@ -165,7 +169,7 @@ class Connections:
                     happy_eyeballs_delay=_NEXT_ADDRESS_AFTER,
                 )
         except TimeoutError as error:
-            raise NoAnswerError(f"no connection within {_CONNECT_WITHIN} seconds") from error
+            raise NoAnswerError(f"no connection within {self._connect_within} seconds") from error
         except (OSError, UnicodeError) as error:  # the latter of a name that can be none
             raise NoAnswerError("no connection") from error
         return connection

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
 _VERSION = "2019-08-01"
-_ATTEMPTS = 3
-_WITHIN = 2.0  # seconds for one of them
-_PAUSE = 0.2  # seconds at most before the second attempt, twice that before the third
+_ATTEMPTS = 5
+_WITHIN = 3.0  # seconds for one of them; who asks has less time for all
+_PAUSE = (
+    0.25  # seconds at most before the second attempt, each time twice as long: an endpoint that starts is waited for
+)
 _MOST_BYTES = 64 * 1024
 _PASSING = {404, 408, 410, 429, 500, 502, 503, 504}  # while the endpoint starts, or is busy
 
@@ -64,12 +66,12 @@ class ManagedIdentity:
         reason = ""
         for attempt in range(_ATTEMPTS):
             if attempt:
-                await asyncio.sleep(random.uniform(0, _PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - no secret
+                await asyncio.sleep(_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
             try:
                 answer = await fetch(
                     address, {"X-IDENTITY-HEADER": self._secret}, within=_WITHIN, most_bytes=_MOST_BYTES
                 )
-            except NoAnswerError as error:
+            except (NoAnswerError, ValueError) as error:  # the latter of an address that is none
                 reason = str(error)
                 continue
             reason = f"the answer is {answer.status}"
@@ -92,12 +94,13 @@ class ManagedIdentity:
 
 def _token_in(answer: Answer) -> "AccessToken":
     if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-        _log.warning("The identity endpoint answers %s: %.300r", answer.status, answer.body)
+        if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin: others may have a token in them
+            _log.warning("The identity endpoint answers %s: %.300r", answer.status, answer.body)
         raise _no_token(f"the answer is {answer.status}")
     try:
         found = json.loads(answer.body)
         token, expires_on = found["access_token"], int(found["expires_on"])
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
         raise _no_token("the answer is not what was asked for") from None  # it may have a token in it
     if not isinstance(token, str) or not (token.isascii() and token.isprintable()) or not token:
         raise _no_token("the answer has no token")

@@ -80,7 +80,7 @@ class Settings(Record):
     ] = ""
     identity_header: Annotated[
         str,
-        Field(alias="IDENTITY_HEADER", description="Set by Azure with it: what the endpoint wants to be shown."),
+        Field(alias="IDENTITY_HEADER", repr=False, description="Set by Azure with it: what the endpoint is shown."),
     ] = ""
     application_insights: Annotated[
         str,
@@ -301,9 +301,10 @@ class Settings(Record):
 
     @field_validator("authority", "azure_endpoint")
     @classmethod
-    def _trustworthy(cls, given: str) -> str:
+    def _trustworthy(cls, given: str, info: ValidationInfo) -> str:
         address = urlsplit(given)
-        is_local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost"}
+        may_be_local = info.field_name == "authority"  # to which nothing secret is sent
+        is_local = may_be_local and address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost"}
         if not (address.scheme == "https" or is_local) or not address.hostname or address.path.strip("/"):
             raise ValueError("must be an https address without a path")
         return given.rstrip("/")

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
-from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -44,6 +43,7 @@ _NOBODY = frozenset({"PrincipalNotFound"})
 _NO_ROLE = frozenset({"RoleDefinitionDoesNotExist", "RoleDefinitionNotFound", "ResourceNotFound"})
 
 _MOST_BYTES = 16 * 1024 * 1024
+_CONNECT_WITHIN = 3.0
 _ADDRESS = re.compile(r"[\x21-\x7e]+")
 
 _log = logging.getLogger(__name__)
@@ -132,16 +132,17 @@ class AzureAuthorization:
     def __init__(self, endpoint: str, credential: "AsyncTokenCredential", clock: Clock) -> None:
         if urlsplit(endpoint).scheme != "https":
             raise ValueError("An access token is sent over https only.")
-        self._endpoint = endpoint
+        self._host = host_of(urlsplit(endpoint))
+        self._names = {endpoint.lower(), f"{endpoint.lower()}:443"}
         self._bearer = Bearer(credential, f"{endpoint}/.default")
         self._clock = clock
-        self._connections = Connections(urlsplit(endpoint), _MOST_BYTES)
+        self._connections = Connections(urlsplit(endpoint), most_bytes=_MOST_BYTES, connect_within=_CONNECT_WITHIN)
         self._resting_until: dict[str, datetime] = {}  # by subscription: Azure counts for each
 
     async def tenant_of(self, subscription: str) -> str | None:
         """Return the tenant that a subscription trusts, None if our identity does not see the subscription."""
         try:
-            text = await self._get(f"{self._endpoint}/subscriptions/{subscription}", _SUBSCRIPTIONS)
+            text = await self._get(subscription, f"/subscriptions/{subscription}?{urlencode(_SUBSCRIPTIONS)}")
         except _RefusedError as error:
             if error.code not in _NOT_SEEN:
                 _give_up(error)
@@ -169,9 +170,9 @@ class AzureAuthorization:
 
     async def definition_of(self, role: str, subscription: str) -> tuple[Permission, ...]:
         """Return what a role has, nothing if there is no such role."""
-        path = f"subscriptions/{subscription}/{_AUTHORIZATION}/roleDefinitions/{role}"
+        path = f"/subscriptions/{subscription}/{_AUTHORIZATION}/roleDefinitions/{role}"
         try:
-            text = await self._get(f"{self._endpoint}/{path}", _VERSION)
+            text = await self._get(subscription, f"{path}?{urlencode(_VERSION)}")
         except _RefusedError as error:
             if error.code not in _NO_ROLE:
                 _give_up(error)
@@ -183,42 +184,38 @@ class AzureAuthorization:
         await self._connections.close()
 
     async def _list(self, model: type[T], subscription: str, kind: str, query: Mapping[str, str]) -> list[T]:
-        url: str = f"{self._endpoint}/subscriptions/{subscription}/{_AUTHORIZATION}/{kind}"
-        parameters, found = {**_VERSION, **query}, list[T]()
+        parameters, found = urlencode({**_VERSION, **query}, quote_via=quote), list[T]()
+        target = f"/subscriptions/{subscription}/{_AUTHORIZATION}/{kind}?{parameters}"
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 for _ in range(MOST_PAGES):
-                    page = _read(_Page[model], await self._get(url, parameters))  # type: ignore[valid-type]
+                    page = _read(_Page[model], await self._get(subscription, target))  # type: ignore[valid-type]
                     found += [entry.properties for entry in page.value]
                     if not page.next_link:
                         return found
-                    url, parameters = self._following(page.next_link), {}
+                    target = self._following(page.next_link)
         except TimeoutError as error:
             raise _unavailable("it does not answer in time") from error
         raise _unavailable(f"its list of {kind} has more than {MOST_PAGES} pages")
 
     def _following(self, link: str) -> str:
-        """Return the address of the next page: a token is sent there, so it has to be Azure's."""
-        address, ours = urlsplit(link), urlsplit(self._endpoint)
-        if (address.scheme, address.hostname, address.port or 443) != (ours.scheme, ours.hostname, ours.port or 443):
+        """Return what to ask Azure for as the next page; a link that leads elsewhere is none."""
+        address = urlsplit(link)
+        if not _ADDRESS.fullmatch(link) or f"{address.scheme}://{address.netloc}".lower() not in self._names:
             raise _unavailable("it leads elsewhere")
-        if not _ADDRESS.fullmatch(link):
-            raise _unavailable("its link is none")
-        return link
+        return f"{address.path or '/'}?{address.query}"
 
-    async def _get(self, url: str, query: Mapping[str, str]) -> bytes:
-        """Return what is at an address.
+    async def _get(self, subscription: str, target: str) -> bytes:
+        """Return what is at a path, about a subscription.
 
         Raises:
             _RefusedError: If Azure refuses.
             Refusal: If it does not answer, or wants to be left alone.
         """
-        address = urlsplit(url)
-        now, subscription = self._clock.now(), address.path.split("/")[2].lower()
+        now, subscription = self._clock.now(), subscription.lower()
         self._resting_until = {one: until for one, until in self._resting_until.items() if now < until}
         if subscription in self._resting_until:
             raise _unavailable("it wants to be left alone")
-        target = f"{address.path}?{urlencode(query, quote_via=quote) or address.query}"
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 answer = await self._ask(target)
@@ -234,14 +231,19 @@ class AzureAuthorization:
 
     async def _ask(self, target: str) -> Answer:
         headers = {
-            "Host": host_of(urlsplit(self._endpoint)),
+            "Host": self._host,
             "User-Agent": "registry-api",
             "Accept": "application/json",
-            "x-ms-client-request-id": str(uuid4()),
+            "Accept-Encoding": "identity",
             "Authorization": await self._bearer.of(),
         }
-        with span("ask Azure", None) as asked:
-            answer = await self._connections.exchange(written("GET", target, headers), DEADLINE_SECONDS)
+        request = written("GET", target, headers)
+        with span("ask Azure", path=target.partition("?")[0]) as asked:
+            try:
+                answer = await self._connections.exchange(request, DEADLINE_SECONDS)
+            except NoAnswerError:  # of a connection that had been closed meanwhile, perhaps; to ask again is safe
+                await self._connections.close()
+                answer = await self._connections.exchange(request, DEADLINE_SECONDS)
             asked.ended(str(answer.status), failed=answer.status >= HTTPStatus.BAD_REQUEST)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self._bearer.refused()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,7 +52,6 @@ def normalise(spelling: str) -> str:
     return spelling.replace(" ", "").replace("\t", "").lower() if spelling.isascii() else spelling
 
 
-@lru_cache(maxsize=1024)
 def find(spelling: str) -> Region | None:
     """Return the region that a caller means, or None."""
     return catalogue().get(normalise(spelling))

@@ -1,6 +1,7 @@
 """What callers read of a registry, as it is kept beside its record. Nothing here needs the models of records."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NewType
 
@@ -15,14 +16,20 @@ It begins with the registry's id and ends with its tag, so that both are found w
 
 _BEGIN = '{"id":"'
 _IN_A_GROUP = f"/providers/{REGISTRY_TYPE}/"
-_TAG = '"etag":"\\"'
-_END = '\\""}'
+_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}[^/"]+"')
+_TAG, _END = '"etag":"\\"', '\\""}'
+_FROM_TAG = len(_TAG) + 32 + len(_END)  # the digits are those of Registry.etag
 
 
 def view_in(text: str) -> View | None:
     """Return the view that a text is, None if it is none: one that lacks a part lacks its beginning or its end."""
-    is_view = text.startswith(_BEGIN) and _IN_A_GROUP in text and text.endswith(_END)
+    is_view = _HEAD.match(text) and text.startswith(_TAG, -_FROM_TAG) and text.endswith(_END)
     return View(text) if is_view and (text.isascii() or is_unicode(text)) else None
+
+
+def name_of(view: View) -> str:
+    """Return the name of the registry."""
+    return id_of(view).rpartition("/")[2]
 
 
 def id_of(view: View) -> str:
@@ -42,7 +49,7 @@ def scope_of(view: View) -> Scope:
 
 def etag_of(view: View) -> str:
     """Return the tag of what is shown."""
-    return f'"{view[view.rindex(_TAG) + len(_TAG) : -len(_END)]}"'
+    return f'"{view[len(_TAG) - _FROM_TAG : -len(_END)]}"'
 
 
 def content_of(view: View) -> Any:

@@ -2,9 +2,9 @@
 
 import logging
 
-from registry_api.domain.names import RegistryKey
+from registry_api.domain.names import RegistryKey, key_of
 from registry_api.service.ports import Page
-from registry_api.service.views import View, view_in
+from registry_api.service.views import View, name_of, view_in
 from registry_api.storage.keys import VIEW, partition_of, partitions_of
 from registry_api.storage.paging import following, position_in
 from registry_api.storage.rows import Row, Rows, UnreadableRowError
@@ -27,7 +27,9 @@ class RegistryViews:
         row = await self._rows.get(partition_of(key), VIEW)
         if row is None:
             return await self._made_anew(key)
-        return view_in(row.text) or await self._instead_of(row, key.tenant)
+        view = view_in(row.text)
+        is_of_it = view is not None and key_of(name_of(view)) == key.name
+        return view if is_of_it else await self._instead_of(row, key.tenant)
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """Return what callers read of up to `limit` registries of a tenant, in the order of their keys.
@@ -41,7 +43,7 @@ class RegistryViews:
 
     async def _instead_of(self, row: Row, tenant: str) -> View | None:
         """Return the view of the registry that a row is to be of."""
-        _log.error("Row '%s' of '%s' is no view.", row.key, row.partition)
+        _log.error("Row '%s' of '%s' is not its view.", row.key, row.partition)
         return await self._made_anew(RegistryKey(tenant, row.partition.rpartition(":")[2]))
 
     async def _made_anew(self, key: RegistryKey) -> View | None:

@@ -125,6 +125,7 @@ async def test_an_identity_without_a_token_is_told_as_the_sdk_tells_it(
         {**GOOD, "access_token": "a\r\nX-Injected: header"},
         {**GOOD, "access_token": None},
         {**GOOD, "expires_on": "tomorrow"},
+        b'{"access_token": "a.token", "expires_on": Infinity}',
         b"[" * 100_000,
     ],
     ids=str,
@@ -147,11 +148,24 @@ async def test_an_endpoint_that_is_busy_is_asked_again(platform: Platform) -> No
     platform.answers, platform.asked = [(500, {})], []
     with pytest.raises(ClientAuthenticationError, match="500"):
         await ManagedIdentity(platform.url, SECRET).get_token(SCOPE)
-    assert len(platform.asked) == 3
+    assert len(platform.asked) == 5
 
 
-async def test_an_endpoint_that_is_not_there_gives_no_token() -> None:
-    """Nor does one that nobody listens at; the secret is in no message."""
-    with pytest.raises(ClientAuthenticationError, match="no connection") as refused:
-        await ManagedIdentity("http://127.0.0.1:1/msi/token", SECRET).get_token(SCOPE)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/msi/token", "http://127.0.0.1:x/", "nowhere"])
+async def test_an_endpoint_that_is_not_there_gives_no_token(address: str) -> None:
+    """Nor does one that nobody listens at, or can; the secret is in no message."""
+    with pytest.raises(ClientAuthenticationError, match="gives no token") as refused:
+        await ManagedIdentity(address, SECRET).get_token(SCOPE)
     assert SECRET not in str(refused.value)
+
+
+async def test_a_success_that_is_none_is_not_logged(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    """It may have a token in it; what an error says is logged, for whoever has to find out."""
+    platform.answers = [(201, GOOD)]
+    with pytest.raises(ClientAuthenticationError):
+        await ManagedIdentity(platform.url, SECRET).get_token(SCOPE)
+    assert "a.token" not in caplog.text
+    platform.answers = [(400, {"message": "No managed identity was found."})]
+    with pytest.raises(ClientAuthenticationError):
+        await ManagedIdentity(platform.url, SECRET).get_token(SCOPE)
+    assert "No managed identity was found." in caplog.text

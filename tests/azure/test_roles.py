@@ -15,6 +15,7 @@ from registry_api.access.azure_authorization import AzureAuthorization
 from registry_api.access.azure_roles import KEEP, KEEP_DEFINITIONS, KEEP_NOTHING, AzureRoles
 from registry_api.access.roles import CombinedRoles, StaticRoles
 from registry_api.bearer import Bearer
+from registry_api.connections import NoAnswerError
 from registry_api.domain.assignments import RoleBook
 from registry_api.domain.caller import Caller
 from registry_api.domain.permissions import Action
@@ -299,7 +300,15 @@ async def test_all_pages_are_read_up_to_a_bound(wire: Wire, monkeypatch: Any) ->
 
 
 @pytest.mark.parametrize(
-    "link", ["https://elsewhere.example/next", "http://127.0.0.1/next", "//127.0.0.1:1/x", "https://127.0.0.1@x/", "/x"]
+    "link",
+    [
+        "https://elsewhere.example/next",
+        "http://127.0.0.1/next",
+        "//127.0.0.1:1/x",
+        "https://127.0.0.1@x/",
+        "https://x:99999999/",
+        "/x",
+    ],
 )
 def test_a_token_goes_to_azure_only(wire: Wire, link: str) -> None:
     """A next page at another address is not fetched: the app's token would go with it."""
@@ -321,6 +330,34 @@ async def test_an_identity_without_a_token_is_told(wire: Wire, monkeypatch: Any)
         await wire.may()
     with pytest.raises(ValueError, match="https"):
         AzureAuthorization("http://127.0.0.1:1", Token(), wire.clock)
+
+
+async def test_a_token_that_is_refused_is_not_shown_again(wire: Wire, monkeypatch: Any) -> None:
+    """The next question takes a new one."""
+    token = Token()
+    monkeypatch.setattr(wire.authorization, "_bearer", Bearer(token, "scope"))
+    wire.set(role_assignments=[assignment(ADA, WHOLE)])
+    wire.fail(f"{WHOLE}$", 401, "ExpiredAuthenticationToken")
+    with pytest.raises(Refusal, match="AuthorizationUnavailable"):
+        await wire.may()
+    given = token.given
+    assert await wire.may() == EVERYTHING
+    assert token.given == given + 1
+
+
+async def test_a_connection_that_azure_has_closed_is_no_failure(wire: Wire, monkeypatch: Any) -> None:
+    """What was lost with it is asked for again, once."""
+    exchange, lost = wire.authorization._connections.exchange, [True]
+
+    async def lose_once(*arguments: Any) -> Any:
+        if lost:
+            lost.clear()
+            raise NoAnswerError("the connection broke")
+        return await exchange(*arguments)
+
+    monkeypatch.setattr(wire.authorization._connections, "exchange", lose_once)
+    wire.set(role_assignments=[assignment(ADA, WHOLE)])
+    assert await wire.may() == EVERYTHING
 
 
 async def test_many_at_once_ask_once(wire: Wire) -> None:

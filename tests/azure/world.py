@@ -33,9 +33,13 @@ LIMIT = 7200
 class Token:
     """A credential that the stand-in takes, as it takes every other."""
 
+    def __init__(self) -> None:
+        self.given = 0
+
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return a token."""
         del scopes, options
+        self.given += 1
         return AccessToken("anything", int(time.time()) + 3600)
 
     async def close(self) -> None:

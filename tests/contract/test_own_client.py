@@ -11,7 +11,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from registry_api.bearer import Bearer
+from registry_api.bearer import Bearer, NoTokenError
 from registry_api.connections import Connections, NoAnswerError, written
 from registry_api.service.ports import StorageUnavailable
 from registry_api.storage import tables
@@ -28,12 +28,13 @@ class Tokens:
     """Gives numbered tokens that are valid for some seconds; counts, and fails when told to."""
 
     def __init__(self, seconds: int = 3600) -> None:
-        self.given, self.seconds, self.fails = 0, seconds, False
+        self.given, self.asked, self.seconds, self.fails = 0, 0, seconds, False
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         """Give a token."""
         assert scopes == (SCOPE,)
         await asyncio.sleep(0)
+        self.asked += 1
         if self.fails:
             raise ClientAuthenticationError("secret-detail")
         self.given += 1
@@ -49,15 +50,42 @@ class Tokens:
         """Do nothing."""
 
 
-async def test_a_token_is_shown_until_it_is_about_to_expire() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time that it is, which moves when it is changed."""
+    now = [1_000_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    return now
+
+
+async def test_a_token_is_shown_until_it_is_about_to_expire(clock: list[float]) -> None:
     """Many requests at once ask for one token; it is asked for anew minutes before its end, and when it was refused."""
-    tokens = Tokens()
-    bearer = Bearer(tokens, SCOPE)
+    bearer = Bearer(Tokens(), SCOPE)
     assert set(await asyncio.gather(*(bearer.of() for _ in range(10)))) == {"Bearer token-1"}
     bearer.refused()
     assert await bearer.of() == "Bearer token-2"
-    short = Bearer(Tokens(seconds=200), SCOPE)
-    assert [await short.of() for _ in range(2)] == ["Bearer token-1", "Bearer token-2"]
+    clock[0] += 3299
+    assert await bearer.of() == "Bearer token-2"
+    clock[0] += 1
+    assert await bearer.of() == "Bearer token-3"
+
+
+async def test_a_token_that_cannot_be_renewed_is_shown_to_its_end(clock: list[float]) -> None:
+    """While the identity does not answer, it is asked every half a minute, and whoever has a token goes on with it."""
+    tokens = Tokens(seconds=200)
+    bearer = Bearer(tokens, SCOPE)
+    assert [await bearer.of() for _ in range(2)] == ["Bearer token-1"] * 2
+    tokens.fails = True
+    for asked in (1, 2):
+        clock[0] += 30
+        assert [await bearer.of() for _ in range(2)] == ["Bearer token-1"] * 2
+        assert tokens.asked == 1 + asked
+    clock[0] += 140
+    with pytest.raises(NoTokenError):
+        await bearer.of()
+    tokens.fails = False
+    clock[0] += 30
+    assert await bearer.of() == "Bearer token-2"
 
 
 async def test_an_identity_without_a_token_is_storage_that_is_away() -> None:

@@ -54,7 +54,14 @@ DAMAGED = {
     "no view": "garbage",
     "no id": _DEMO.replace('"id"', '"name"', 1),
     "an id of something else": _DEMO.replace("/registries/", "/workspaces/", 1),
+    "half an id": _DEMO.replace("/resourceGroups/", "/", 1),
+    "an id of something else, in words like it": _DEMO.replace("/registries/", "/workspaces/", 1).replace(
+        "{}", '{"/providers/Microsoft.MachineLearningServices/registries/":"x"}', 1
+    ),
     "no tag": _DEMO[: _DEMO.rindex(',"etag"')] + "}",
+    "a tag by another name": _DEMO.replace('"etag"', '"etat"'),
+    "half of a tag": _DEMO[:-8] + _DEMO[-4:],
+    "JSON to an end like its own": _DEMO[: _DEMO.rindex(',"etag"')] + ',"a":"\\"b\\""}',
     "half of its JSON": _DEMO[: _DEMO.rindex("}")],
     "JSON to an inner end": _DEMO[: _DEMO.index("}") + 1],
     "half a character": _DEMO.replace("}", '"\ud800"}', 1),
@@ -72,8 +79,19 @@ async def test_instead_of_a_damaged_view_the_record_is_shown(
 
     assert await views.read(registry.key) == view_of(registry)
     assert (await views.list("t1", 1, None)).items == [view_of(registry)]
-    assert caplog.text.count("is no view") == 2
+    assert caplog.text.count("is not its view") == 2
     assert await store.read(registry.key) == Stored(registry, version or "")
+
+
+async def test_the_view_of_another_registry_is_not_shown(
+    store: RegistryStore, views: RegistryViews, rows: Rows
+) -> None:
+    """Who asks for one registry by its name gets no other one, whoever has put it there."""
+    registry = new("Demo")
+    await store.commit(acceptance_of(registry))
+    await rows.transact("t1:demo", [Upsert("view", OTHER)])
+
+    assert await views.read(registry.key) == view_of(registry)
 
 
 async def test_a_record_of_another_registry_is_not_shown(

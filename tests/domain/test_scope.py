@@ -33,7 +33,7 @@ def test_resource_groups_have_the_characters_that_azure_allows(text: str, *, is_
     assert is_resource_group(text) == is_right
 
 
-def test_the_id_of_a_registry_can_be_read() -> None:
-    """Its scope and its name are found where they were written."""
+def test_the_id_of_a_group_can_be_read() -> None:
+    """Its parts are found where they were written."""
     scope = Scope(GUID, "ml")
     assert parse_group(scope.id) == scope

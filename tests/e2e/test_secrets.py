@@ -53,7 +53,7 @@ class Cage:
         self.digest = hashlib.sha256(self.key.encode()).hexdigest()
         self.signers = ["whsec_" + base64.b64encode(canary().encode()).decode() for _ in range(3)]
         self.hook = "whsec_" + base64.b64encode(canary().encode()).decode()
-        self.github_hook, self.devops_hook = canary(), canary()
+        self.github_hook, self.devops_hook, self.identity = canary(), canary(), canary()
         hooks = [
             source(kind, secret, object_id=OBJECT, tenant=TENANT)
             for kind, secret in (
@@ -74,6 +74,7 @@ class Cage:
             "REGISTRY_LOCAL_BLOB_ENDPOINT": azurite.blob_endpoint,
             "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
             "REGISTRY_SIGNING_KEY": self.signing_key,
+            "IDENTITY_HEADER": self.identity,
             "REGISTRY_AUTHORITY": issuer.url,
             "REGISTRY_AUDIENCES": AUDIENCE,
             "REGISTRY_TENANTS": TENANT,
@@ -90,7 +91,7 @@ class Cage:
         tokens = [self.token, self.expired, self.forged]
         signers = [signer.removeprefix("whsec_") for signer in (*self.signers, self.hook)]
         plain = [self.key, self.wrong_key, self.host_key, self.cookie, self.signing_key, self.path, self.query]
-        plain += [self.github_hook, self.devops_hook]
+        plain += [self.github_hook, self.devops_hook, self.identity]
         parts = [part for token in tokens for part in token.split(".")[1:]]
         decoded = [base64.b64decode(signer).decode() for signer in signers]
         found = [*parts, *signers, *decoded, *plain, self.digest, DEVELOPMENT_KEY]

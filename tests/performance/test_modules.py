@@ -55,3 +55,20 @@ def test_the_first_read_imports_no_model_of_a_record(azurite: Azurite) -> None:
 
     assert "registry_api.storage.views" in imported
     assert imported & OF_RECORDS == set()
+
+
+def test_what_a_start_on_azure_asks_for_imports_no_sdk() -> None:
+    """The app's identity, the authority's keys and role assignments are some GETs; the SDKs for them take long."""
+    script = (
+        "import sys; import registry_api.managed_identity, registry_api.bearer; "
+        "import registry_api.access.azure_authorization, registry_api.access.azure_roles; "
+        "import registry_api.access.signing_keys, registry_api.storage.tables, registry_api.storage.queues; "
+        "print(*sys.modules)"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    packages = {name.partition(".")[0] for name in asked.stdout.split()}
+
+    assert "jwt" in packages
+    assert packages & {"azure", "msal", "requests", "aiohttp", "urllib3"} == set()

@@ -1,0 +1,97 @@
+"""What is asked for once, of the identity endpoint and of authorities: bounded in time and size, and of one server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from registry_api.connections import Answer, NoAnswerError, fetch
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[str]:
+    """Yield the address of a server that does this with each connection."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def got(address: str, within: float = 5.0) -> Answer:
+    """Ask for what is at an address."""
+    return await fetch(address, {"X-Header": "value"}, within=within, most_bytes=100)
+
+
+async def test_one_request_is_sent_and_its_answer_returned() -> None:
+    """It says what it takes: nothing that is packed; the connection is closed after it."""
+    heard: list[bytes] = []
+    closed = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 2\r\n\r\nok")
+        assert await reader.read() == b""
+        closed.set()
+        writer.close()
+
+    async with serving(serve) as address:
+        answer = await got(f"{address}/a/b?c=d#e")
+        await closed.wait()
+
+    assert (answer.status, answer.body) == (302, b"ok")
+    host = address.removeprefix("http://").encode()
+    assert heard == [
+        b"GET /a/b?c=d HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\nX-Header: value\r\n\r\n"
+    ]
+
+
+async def test_all_of_it_has_to_be_there_in_time() -> None:
+    """A server that sends a byte now and then holds nobody for longer."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        gone = asyncio.ensure_future(reader.read())
+        while not gone.done():
+            writer.write(b"x")
+            await asyncio.wait({gone}, timeout=0.01)
+        await asyncio.gather(gone, return_exceptions=True)
+        writer.close()
+        ended.set()
+
+    async with serving(serve) as address:
+        with pytest.raises(NoAnswerError, match="within"):
+            await got(address, within=0.2)
+        await ended.wait()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n" + b"x" * 101,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 101 + b"\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    ],
+)
+async def test_what_is_too_long_or_without_a_length_is_no_answer(answer: bytes) -> None:
+    """However it says how long it is."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with serving(serve) as address:
+        with pytest.raises(NoAnswerError):
+            await got(address)
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/", "127.0.0.1", "", "http:///x", "http://127.0.0.1:x/"])
+async def test_what_is_no_address_is_asked_for_nowhere(address: str) -> None:
+    """Only http and https are spoken."""
+    with pytest.raises(ValueError, match=r"address|[Pp]ort"):
+        await got(address)
