@@ -23,9 +23,10 @@ _LONGEST_HEAD = 64 * 1024
 _LONGEST_BODY = 64 * 1024 * 1024
 _HEAD_END = b"\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ARRIVING = 256 * 1024  # bytes that are taken from the network at once
 _LENGTH = re.compile("[0-9]{1,19}")
+_CHUNKS_AT_ONCE = 64
 _TARGET = re.compile(r"/[\x21-\x7e]*")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?")
 
@@ -246,17 +247,18 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport.write(request)
         head = await self._until(_HEAD_END, read_within)
         first, *lines = head.split(b"\r\n")
-        status, fields = _STATUS.fullmatch(first), [_FIELD.fullmatch(line) for line in lines]
+        status = _STATUS.fullmatch(first)
         if status is None:
             raise NoAnswerError("the answer has no status")
         headers: dict[str, str] = {}
-        for field in fields:
-            if field is None:
+        for line in lines:
+            field, colon, value = line.partition(b":")
+            if not colon or not _FIELD_NAME.fullmatch(field) or b"\r" in value or b"\n" in value:
                 raise NoAnswerError("the answer has a header that is none")
-            name = field[1].decode().lower()
+            name = field.decode().lower()
             if name in headers and name in {"content-length", "transfer-encoding"}:
                 raise NoAnswerError("the answer has two lengths")
-            headers[name] = field[2].decode("latin-1")
+            headers[name] = value.strip(b" \t").decode("latin-1")
         answer = Answer(int(status[1]), headers, await self._body(int(status[1]), headers, read_within))
         is_closed = "close" in re.split(r"[\s,]+", headers.get("connection", "").lower())
         self._goes_on = not is_closed and not (answer.status in _WITHOUT_BODY and _tells_of_a_body(headers))
@@ -271,8 +273,11 @@ class _Connection(asyncio.BufferedProtocol):
             return await self._take(int(length), read_within)
         if coding is None or coding.lower() != "chunked" or length is not None:
             raise NoAnswerError("the answer's length is not told, or is too long")
-        body = bytearray()
+        body, chunks = bytearray(), 0
         while size := await self._chunk(read_within):
+            chunks += 1
+            if chunks % _CHUNKS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # what has come already is taken without waiting; others have their turn, too
             if len(body) + size > self._most_bytes:
                 raise NoAnswerError("the answer is too long")
             body += await self._take(size, read_within)

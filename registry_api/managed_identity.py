@@ -23,6 +23,7 @@ _PAUSE = (
     0.25  # seconds at most before the second attempt, each time twice as long: an endpoint that starts is waited for
 )
 _MOST_BYTES = 64 * 1024
+_END_OF_TIME = 10**12  # seconds since 1970
 _PASSING = {404, 408, 410, 429, 500, 502, 503, 504}  # while the endpoint starts, or is busy
 
 _log = logging.getLogger(__name__)
@@ -79,7 +80,23 @@ class ManagedIdentity:
                 break
         else:
             raise _no_token(reason)
-        return _token_in(answer)
+        return self._token_in(answer)
+
+    def _token_in(self, answer: Answer) -> "AccessToken":
+        if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+            if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin: others may have a token in them
+                said = answer.body.replace(self._secret.encode(), b"...") if self._secret else answer.body
+                _log.warning("The identity endpoint answers %s: %.300r", answer.status, said)
+            raise _no_token(f"the answer is {answer.status}")
+        try:
+            found = json.loads(answer.body)
+            token, expires_on = found["access_token"], int(found["expires_on"])
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            raise _no_token("the answer is not what was asked for") from None  # it may have a token in it
+        is_token = isinstance(token, str) and token and token.isascii() and token.isprintable()
+        if not is_token or not 0 < expires_on < _END_OF_TIME:
+            raise _no_token("the answer has no token")
+        return cast("AccessToken", _Token(token, expires_on))
 
     async def close(self) -> None:
         """Do nothing: nothing is held."""
@@ -90,21 +107,6 @@ class ManagedIdentity:
 
     async def __aexit__(self, *_: object) -> None:
         """Do nothing."""
-
-
-def _token_in(answer: Answer) -> "AccessToken":
-    if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-        if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin: others may have a token in them
-            _log.warning("The identity endpoint answers %s: %.300r", answer.status, answer.body)
-        raise _no_token(f"the answer is {answer.status}")
-    try:
-        found = json.loads(answer.body)
-        token, expires_on = found["access_token"], int(found["expires_on"])
-    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
-        raise _no_token("the answer is not what was asked for") from None  # it may have a token in it
-    if not isinstance(token, str) or not (token.isascii() and token.isprintable()) or not token:
-        raise _no_token("the answer has no token")
-    return cast("AccessToken", _Token(token, expires_on))
 
 
 def _no_token(reason: str) -> Exception:

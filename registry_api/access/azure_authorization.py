@@ -45,6 +45,7 @@ _NO_ROLE = frozenset({"RoleDefinitionDoesNotExist", "RoleDefinitionNotFound", "R
 _MOST_BYTES = 16 * 1024 * 1024
 _CONNECT_WITHIN = 3.0
 _ADDRESS = re.compile(r"[\x21-\x7e]+")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 _log = logging.getLogger(__name__)
 
@@ -200,7 +201,10 @@ class AzureAuthorization:
 
     def _following(self, link: str) -> str:
         """Return what to ask Azure for as the next page; a link that leads elsewhere is none."""
-        address = urlsplit(link)
+        try:
+            address = urlsplit(link)
+        except ValueError as error:
+            raise _unavailable("it leads nowhere") from error
         if not _ADDRESS.fullmatch(link) or f"{address.scheme}://{address.netloc}".lower() not in self._names:
             raise _unavailable("it leads elsewhere")
         return f"{address.path or '/'}?{address.query}"
@@ -222,7 +226,7 @@ class AzureAuthorization:
         except NoTokenError as error:
             raise _unavailable("the app has got no access token") from error
         except (NoAnswerError, TimeoutError) as error:
-            raise _unavailable(f"it does not answer, {type(error).__name__}") from error
+            raise _unavailable(f"it does not answer, {str(error) or type(error).__name__}") from error
         if rest := rest_of(answer.headers.get("retry-after", ""), self._clock.now()):
             self._resting_until[subscription] = self._clock.now() + min(rest, LONGEST_REST)
         if answer.status != HTTPStatus.OK:
@@ -267,7 +271,7 @@ def _code_in(answer: Answer) -> str:
         code = found["error"]["code"]
     except (ValueError, LookupError, TypeError, RecursionError):
         code = None
-    return code if isinstance(code, str) and code else f"HTTP {answer.status}"
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else f"HTTP {answer.status}"
 
 
 def _give_up(error: _RefusedError) -> NoReturn:

@@ -20,6 +20,7 @@ from registry_api.service.ports import Clock
 KEEP = timedelta(hours=24)  # after which keys are fetched again, as Entra's documentation asks for
 KEEP_AT_MOST = timedelta(hours=48)  # should the authority not answer meanwhile
 PAUSE = timedelta(seconds=60)  # between two fetches, however many tokens name a key that is not known
+_FIRST_PAUSE = timedelta(seconds=2)  # while there are none at all: nobody is let in until then
 _DEADLINE_SECONDS = 5.0
 _MOST_BYTES = 1024 * 1024
 _ALGORITHM = "RS256"
@@ -76,14 +77,15 @@ class SigningKeys:
         return timedelta.max if self._fetched_at is None else self._clock.now() - self._fetched_at
 
     def _may_ask(self) -> bool:
-        return self._asked_at is None or self._clock.now() - self._asked_at >= PAUSE
+        pause = PAUSE if self._keys else _FIRST_PAUSE
+        return self._asked_at is None or self._clock.now() - self._asked_at >= pause
 
     async def _fetch(self) -> None:
         self._asked_at = self._clock.now()
         try:
             self._keys = _read(await _download(self._address))
             self._fetched_at = self._asked_at
-        except (NoAnswerError, ValueError):
+        except (NoAnswerError, ValueError, RecursionError):
             _log.warning("The signing keys at %s cannot be had.", self._address, exc_info=True)
 
 

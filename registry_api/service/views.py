@@ -16,20 +16,22 @@ It begins with the registry's id and ends with its tag, so that both are found w
 
 _BEGIN = '{"id":"'
 _IN_A_GROUP = f"/providers/{REGISTRY_TYPE}/"
-_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}[^/"]+"')
+_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}([^/"]+)"')
 _TAG, _END = '"etag":"\\"', '\\""}'
 _FROM_TAG = len(_TAG) + 32 + len(_END)  # the digits are those of Registry.etag
 
 
-def view_in(text: str) -> View | None:
-    """Return the view that a text is, None if it is none: one that lacks a part lacks its beginning or its end."""
-    is_view = _HEAD.match(text) and text.startswith(_TAG, -_FROM_TAG) and text.endswith(_END)
-    return View(text) if is_view and (text.isascii() or is_unicode(text)) else None
+def view_in(text: str, name: str) -> View | None:
+    """Return the view that a text is, None if it is none: one that lacks a part lacks its beginning or its end.
 
-
-def name_of(view: View) -> str:
-    """Return the name of the registry."""
-    return id_of(view).rpartition("/")[2]
+    Args:
+        text: The text.
+        name: Of the registry that it is to be of, in lower case.
+    """
+    head = _HEAD.match(text)
+    is_whole = head is not None and text.startswith(_TAG, -_FROM_TAG) and text.endswith(_END)
+    is_of_it = head is not None and head[1].lower() == name
+    return View(text) if is_whole and is_of_it and (text.isascii() or is_unicode(text)) else None
 
 
 def id_of(view: View) -> str:

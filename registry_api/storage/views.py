@@ -2,9 +2,9 @@
 
 import logging
 
-from registry_api.domain.names import RegistryKey, key_of
+from registry_api.domain.names import RegistryKey
 from registry_api.service.ports import Page
-from registry_api.service.views import View, name_of, view_in
+from registry_api.service.views import View, view_in
 from registry_api.storage.keys import VIEW, partition_of, partitions_of
 from registry_api.storage.paging import following, position_in
 from registry_api.storage.rows import Row, Rows, UnreadableRowError
@@ -27,9 +27,7 @@ class RegistryViews:
         row = await self._rows.get(partition_of(key), VIEW)
         if row is None:
             return await self._made_anew(key)
-        view = view_in(row.text)
-        is_of_it = view is not None and key_of(name_of(view)) == key.name
-        return view if is_of_it else await self._instead_of(row, key.tenant)
+        return view_in(row.text, _name_in(row)) or await self._instead_of(row, key.tenant)
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """Return what callers read of up to `limit` registries of a tenant, in the order of their keys.
@@ -38,13 +36,13 @@ class RegistryViews:
         """
         scope = f"{tenant}:{VIEW}"
         found = await self._rows.scan(*partitions_of(tenant), VIEW, limit, position_in(continuation, scope))
-        items = [view_in(row.text) or await self._instead_of(row, tenant) for row in found.rows]
+        items = [view_in(row.text, _name_in(row)) or await self._instead_of(row, tenant) for row in found.rows]
         return Page([view for view in items if view is not None], following(found, scope))
 
     async def _instead_of(self, row: Row, tenant: str) -> View | None:
         """Return the view of the registry that a row is to be of."""
         _log.error("Row '%s' of '%s' is not its view.", row.key, row.partition)
-        return await self._made_anew(RegistryKey(tenant, row.partition.rpartition(":")[2]))
+        return await self._made_anew(RegistryKey(tenant, _name_in(row)))
 
     async def _made_anew(self, key: RegistryKey) -> View | None:
         """Return the view of a registry, if there is one that can be read. To read writes nothing."""
@@ -57,3 +55,7 @@ class RegistryViews:
             _log.exception("A registry cannot be read, and is left out.")
             return None
         return None if stored is None or stored.registry.key != key else view_of(stored.registry)
+
+
+def _name_in(row: Row) -> str:
+    return row.partition.rpartition(":")[2]

@@ -87,6 +87,7 @@ async def test_keys_outlive_an_authority_that_is_away(tokens: AccessTokens, issu
         {"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}},
         {"body": b"<html>"},
         {"body": b"[]"},
+        {"body": b"[" * 100_000},
         {"body": b'{"keys": {}}'},
         {"body": b'{"keys": [7, {"kty": "oct", "k": "c2VjcmV0", "kid": "key-1"}, {"kty": "RSA", "kid": "key-1"}]}'},
     ],
@@ -100,6 +101,19 @@ async def test_what_is_no_key_set_lets_nobody_in(
     issuer.status, issuer.body, issuer.headers = 200, None, {}
     await unavailable(tokens, issuer)
     clock.advance(MINUTE)
+    assert await sent(tokens, issuer.token()) is not None
+
+
+async def test_an_authority_that_was_away_at_the_start_is_asked_again_soon(
+    tokens: AccessTokens, issuer: Issuer, clock: ManualClock
+) -> None:
+    """As long as there is no key at all, nobody is let in: a minute of that would be long."""
+    issuer.status = 503
+    await unavailable(tokens, issuer)
+    issuer.status = 200
+    await unavailable(tokens, issuer)
+    assert issuer.asked == 1
+    clock.advance(2)
     assert await sent(tokens, issuer.token()) is not None
 
 

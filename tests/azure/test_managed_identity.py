@@ -125,10 +125,12 @@ async def test_an_identity_without_a_token_is_told_as_the_sdk_tells_it(
         {**GOOD, "access_token": "a\r\nX-Injected: header"},
         {**GOOD, "access_token": None},
         {**GOOD, "expires_on": "tomorrow"},
+        {**GOOD, "expires_on": "9" * 4000},
+        {**GOOD, "expires_on": -1},
         b'{"access_token": "a.token", "expires_on": Infinity}',
         b"[" * 100_000,
     ],
-    ids=str,
+    ids=lambda wrong: str(wrong)[:60],
 )
 async def test_what_is_no_token_is_shown_to_nobody(platform: Platform, wrong: Any) -> None:
     """Neither as a token nor in the error, which may come to be logged."""
@@ -165,7 +167,8 @@ async def test_a_success_that_is_none_is_not_logged(platform: Platform, caplog: 
     with pytest.raises(ClientAuthenticationError):
         await ManagedIdentity(platform.url, SECRET).get_token(SCOPE)
     assert "a.token" not in caplog.text
-    platform.answers = [(400, {"message": "No managed identity was found."})]
+    platform.answers = [(400, {"message": f"No managed identity was found. {SECRET}"})]
     with pytest.raises(ClientAuthenticationError):
         await ManagedIdentity(platform.url, SECRET).get_token(SCOPE)
     assert "No managed identity was found." in caplog.text
+    assert SECRET not in caplog.text

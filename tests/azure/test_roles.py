@@ -307,6 +307,8 @@ async def test_all_pages_are_read_up_to_a_bound(wire: Wire, monkeypatch: Any) ->
         "//127.0.0.1:1/x",
         "https://127.0.0.1@x/",
         "https://x:99999999/",
+        "https://[::1",
+        "https://[x]/",
         "/x",
     ],
 )

@@ -47,6 +47,51 @@ async def test_one_request_is_sent_and_its_answer_returned() -> None:
     ]
 
 
+async def test_headers_are_read_in_one_go() -> None:
+    """However many blanks are in them, which a pattern would try one after the other; the end of a line is none."""
+    answers = [
+        b"HTTP/1.1 200 OK\r\nA: x" + b" " * 60_000 + b"y \t\r\nContent-Length:2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nA:" + b" " * 60_000 + b"\n\r\nContent-Length: 2\r\n\r\nok",
+    ]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers.pop(0))
+        await writer.drain()
+        writer.close()
+
+    async with serving(serve) as address:
+        assert (await got(address)).headers == {"a": f"x{' ' * 60_000}y", "content-length": "2"}
+        with pytest.raises(NoAnswerError, match="header"):
+            await got(address)
+
+
+async def test_an_answer_in_many_parts_lets_others_have_their_turn() -> None:
+    """Parts that are there already are taken without waiting, and yet not all of them at once."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000 + b"0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with serving(serve) as address:
+        other = asyncio.ensure_future(others())
+        answer = await fetch(address, {}, within=5, most_bytes=1000)
+        other.cancel()
+        await asyncio.gather(other, return_exceptions=True)
+    assert answer.body == b"x" * 1000
+    assert turns > 10
+
+
 async def test_all_of_it_has_to_be_there_in_time() -> None:
     """A server that sends a byte now and then holds nobody for longer."""
     ended = asyncio.Event()

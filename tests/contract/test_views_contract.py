@@ -92,6 +92,7 @@ async def test_the_view_of_another_registry_is_not_shown(
     await rows.transact("t1:demo", [Upsert("view", OTHER)])
 
     assert await views.read(registry.key) == view_of(registry)
+    assert (await views.list("t1", 9, None)).items == [view_of(registry)]
 
 
 async def test_a_record_of_another_registry_is_not_shown(

@@ -21,7 +21,7 @@ def test_a_view_is_as_it_is_described(state: str) -> None:
     body = RegistryBody.model_validate_json(view)
 
     assert body.model_dump_json(exclude_unset=True) == view
-    assert view_in(view) == view
+    assert view_in(view, body.name.lower()) == view
     assert (id_of(view), etag_of(view)) == (body.id, body.etag)
     assert scope_of(view).registry_id(body.name) == body.id
     assert groups_of([view]) == [scope_of(view).id]
@@ -75,5 +75,6 @@ def test_a_text_that_is_no_view_is_none() -> None:
         f"{text[:tag]}}}",
         text.replace("}", '"\ud800"}', 1),
     )
-    assert [view_in(one) for one in wrong] == [None] * len(wrong)
-    assert view_in(text.replace("}", '"é"}', 1)) is not None
+    assert [view_in(one, "demo") for one in wrong] == [None] * len(wrong)
+    assert view_in(text.replace("}", '"é"}', 1), "demo") is not None
+    assert view_in(text, "other") is None
