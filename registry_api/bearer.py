@@ -44,7 +44,7 @@ class Bearer:
         """
         async with self._asking:
             now, token = time.time(), self._token
-            if token is None or now >= self._renew_at:
+            if token is None or now >= min(self._renew_at, token.expires_on):
                 self._renew_at = now + _RENEW_AGAIN_AFTER
                 try:
                     token = self._token = await self._get_token()

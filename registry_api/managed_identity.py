@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 _VERSION = "2019-08-01"
 _ATTEMPTS = 5
 _WITHIN = 3.0  # seconds for one of them; who asks has less time for all
-_PAUSE = (
-    0.25  # seconds at most before the second attempt, each time twice as long: an endpoint that starts is waited for
-)
+# Seconds at most before the second attempt, each time twice as long: an endpoint that starts is waited for.
+_PAUSE = 0.25
 _MOST_BYTES = 64 * 1024
 _END_OF_TIME = 10**12  # seconds since 1970
 _PASSING = {404, 408, 410, 429, 500, 502, 503, 504}  # while the endpoint starts, or is busy
@@ -72,9 +71,11 @@ class ManagedIdentity:
                 answer = await fetch(
                     address, {"X-IDENTITY-HEADER": self._secret}, within=_WITHIN, most_bytes=_MOST_BYTES
                 )
-            except (NoAnswerError, ValueError) as error:  # the latter of an address that is none
+            except NoAnswerError as error:
                 reason = str(error)
                 continue
+            except ValueError as error:
+                raise _no_token("its address is none") from error
             reason = f"the answer is {answer.status}"
             if answer.status not in _PASSING:
                 break

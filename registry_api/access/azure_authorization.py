@@ -131,13 +131,14 @@ class AzureAuthorization:
     """
 
     def __init__(self, endpoint: str, credential: "AsyncTokenCredential", clock: Clock) -> None:
-        if urlsplit(endpoint).scheme != "https":
+        address = urlsplit(endpoint)
+        if address.scheme != "https":
             raise ValueError("An access token is sent over https only.")
-        self._host = host_of(urlsplit(endpoint))
-        self._names = {endpoint.lower(), f"{endpoint.lower()}:443"}
+        self._host = host_of(address)
+        self._place = (address.scheme, address.hostname, address.port or 443)
         self._bearer = Bearer(credential, f"{endpoint}/.default")
         self._clock = clock
-        self._connections = Connections(urlsplit(endpoint), most_bytes=_MOST_BYTES, connect_within=_CONNECT_WITHIN)
+        self._connections = Connections(address, most_bytes=_MOST_BYTES, connect_within=_CONNECT_WITHIN)
         self._resting_until: dict[str, datetime] = {}  # by subscription: Azure counts for each
 
     async def tenant_of(self, subscription: str) -> str | None:
@@ -203,9 +204,10 @@ class AzureAuthorization:
         """Return what to ask Azure for as the next page; a link that leads elsewhere is none."""
         try:
             address = urlsplit(link)
+            is_there = (address.scheme, address.hostname, address.port or 443) == self._place
         except ValueError as error:
             raise _unavailable("it leads nowhere") from error
-        if not _ADDRESS.fullmatch(link) or f"{address.scheme}://{address.netloc}".lower() not in self._names:
+        if not is_there or not _ADDRESS.fullmatch(link):
             raise _unavailable("it leads elsewhere")
         return f"{address.path or '/'}?{address.query}"
 

@@ -12,6 +12,7 @@ from registry_api.storage_account import Account
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+
 _SCOPE = "https://storage.azure.com/.default"
 # What a signature for queues covers, beside the headers that begin with x-ms-; tables have fewer.
 _SIGNED = {

@@ -80,11 +80,12 @@ async def test_a_token_that_cannot_be_renewed_is_shown_to_its_end(clock: list[fl
         clock[0] += 30
         assert [await bearer.of() for _ in range(2)] == ["Bearer token-1"] * 2
         assert tokens.asked == 1 + asked
-    clock[0] += 140
+    clock[0] += 139
+    assert await bearer.of() == "Bearer token-1"
+    clock[0] += 1  # its end, although it was asked for a second ago
     with pytest.raises(NoTokenError):
         await bearer.of()
     tokens.fails = False
-    clock[0] += 30
     assert await bearer.of() == "Bearer token-2"
 
 
