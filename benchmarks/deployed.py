@@ -19,7 +19,7 @@ from devstack import azurite
 from devstack.certificate import Certificate
 from devstack.resource_manager.running import SUBSCRIPTION, RunningResourceManager
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
-from tests.azure.test_roles import assignment
+from tests.azure.assigned import assignment
 
 _KNOWN = "known-registry"
 

@@ -3,7 +3,7 @@
 from devstack.azurite import Azurite
 from devstack.resource_manager.running import RunningResourceManager
 from tests.access.issuer import AUDIENCE, OBJECT, TENANT, Issuer
-from tests.azure.test_roles import GROUP, READER, SUBSCRIPTION, WHOLE, assignment
+from tests.azure.assigned import GROUP, READER, SUBSCRIPTION, WHOLE, assignment
 from tests.live import RunningApp, follow
 
 UNSEEN = "00000000-0000-0000-0000-00000000000c"
