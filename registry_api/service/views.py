@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NewType
+from typing import Any, NewType, cast
 
 from registry_api.domain.problems import is_unicode
 from registry_api.domain.scope import REGISTRY_TYPE, Scope, parse_group
@@ -16,7 +16,7 @@ It begins with the registry's id and ends with its tag, so that both are found w
 
 _BEGIN = '{"id":"'
 _IN_A_GROUP = f"/providers/{REGISTRY_TYPE}/"
-_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}([^/"]+)"')
+_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}')
 _TAG, _END = '"etag":"\\"', '\\""}'
 _FROM_TAG = len(_TAG) + 32 + len(_END)  # the digits are those of Registry.etag
 
@@ -28,10 +28,22 @@ def view_in(text: str, name: str) -> View | None:
         text: The text.
         name: Of the registry that it is to be of, in lower case.
     """
-    head = _HEAD.match(text)
-    is_whole = head is not None and text.startswith(_TAG, -_FROM_TAG) and text.endswith(_END)
-    is_of_it = head is not None and head[1].lower() == name
-    return View(text) if is_whole and is_of_it and (text.isascii() or is_unicode(text)) else None
+    return views_in([(text, name)])[0]
+
+
+def views_in(texts: Iterable[tuple[str, str]]) -> Sequence[View | None]:
+    """Return what `view_in` does of each text with a name. Neighbours that begin alike cost less."""
+    views: list[str | None] = []
+    head, start = None, 0
+    for text, name in texts:
+        if head is None or not text.startswith(head):
+            found = _HEAD.match(text)
+            head, start = (found[0], found.end()) if found else (None, 0)
+        after = start + len(name)
+        is_of_it = head is not None and text[start:after].lower() == name and text.startswith('"', after)
+        is_whole = is_of_it and text.startswith(_TAG, -_FROM_TAG) and text.endswith(_END)
+        views.append(text if is_whole and (text.isascii() or is_unicode(text)) else None)
+    return cast("list[View | None]", views)
 
 
 def id_of(view: View) -> str:

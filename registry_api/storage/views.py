@@ -4,7 +4,7 @@ import logging
 
 from registry_api.domain.names import RegistryKey
 from registry_api.service.ports import Page
-from registry_api.service.views import View, view_in
+from registry_api.service.views import View, view_in, views_in
 from registry_api.storage.keys import VIEW, partition_of, partitions_of
 from registry_api.storage.paging import following, position_in
 from registry_api.storage.rows import Row, Rows, UnreadableRowError
@@ -36,7 +36,8 @@ class RegistryViews:
         """
         scope = f"{tenant}:{VIEW}"
         found = await self._rows.scan(*partitions_of(tenant), VIEW, limit, position_in(continuation, scope))
-        items = [view_in(row.text, _name_in(row)) or await self._instead_of(row, tenant) for row in found.rows]
+        kept = views_in([(row.text, _name_in(row)) for row in found.rows])
+        items = [view or await self._instead_of(row, tenant) for view, row in zip(kept, found.rows, strict=True)]
         return Page([view for view in items if view is not None], following(found, scope))
 
     async def _instead_of(self, row: Row, tenant: str) -> View | None:

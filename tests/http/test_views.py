@@ -7,7 +7,7 @@ import pytest
 
 from registry_api.http.bodies import RegistryBody
 from registry_api.service.showing import FORM, view_of
-from registry_api.service.views import content_of, etag_of, groups_of, id_of, scope_of, view_in
+from registry_api.service.views import View, content_of, etag_of, groups_of, id_of, scope_of, view_in, views_in
 from tests.contract.records import in_every_state
 
 _FORMS = {1: "84db84a2d9e1ec1b", 2: "b0d828deace5c07a"}
@@ -78,3 +78,20 @@ def test_a_text_that_is_no_view_is_none() -> None:
     assert [view_in(one, "demo") for one in wrong] == [None] * len(wrong)
     assert view_in(text.replace("}", '"é"}', 1), "demo") is not None
     assert view_in(text, "other") is None
+
+
+def test_neighbours_tell_nothing_of_each_other() -> None:
+    """Whatever comes before it, a text is the view that it is alone: of its own group, and of the name asked for."""
+    here = view_of(in_every_state()["created"])
+    there = View(here.replace("/resourceGroups/", "/resourceGroups/other-", 1))
+    longer = View(here.replace("/Demo", "/Demo2", 1))
+    damaged = here[1:]
+    texts = [
+        (text, name)
+        for one in (here, there, longer, damaged)
+        for other in (here, there, longer, damaged)
+        for text, name in ((one, "demo"), (other, "demo2"))
+    ]
+    assert views_in(texts) == [view_in(text, name) for text, name in texts]
+    assert {*views_in(texts)} == {here, there, longer, None}
+    assert groups_of([here, there]) == [scope_of(here).id, scope_of(there).id]
