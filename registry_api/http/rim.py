@@ -23,7 +23,7 @@ from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
 from registry_api.http.route import PREFIX, Route
 from registry_api.http.routes import ALL_ROUTES, methods_of
-from registry_api.service.ports import StorageUnavailable
+from registry_api.service.ports import StorageUnavailable, UnreadableError
 from registry_api.startup import SettingsError
 from registry_api.telemetry import Counter as Counted
 from registry_api.telemetry import count, span
@@ -93,6 +93,13 @@ async def _answer(req: func.HttpRequest, find: _Find) -> func.HttpResponse:
         _log.warning("There is no answer in time.", exc_info=True)
         problem = Problem(
             Code.STORAGE_UNAVAILABLE, "The service, or its storage, does not answer in time; try again soon."
+        )
+        answer = error_answer([problem])
+    except UnreadableError:
+        _log.exception("Request %s needs what cannot be read.", request_id)
+        problem = Problem(
+            Code.INTERNAL_ERROR,
+            "What is kept of it cannot be read, and nothing was changed; the log tells where, under the request id.",
         )
         answer = error_answer([problem])
     except Exception:  # noqa: BLE001 - no stack trace may reach a caller

@@ -4,7 +4,8 @@ A registry that the caller may not read is as absent as one that never was: the 
 that would be where the request says, or, if it says nothing, where the settings say.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -79,7 +80,12 @@ async def readable(
     Raises:
         Refusal: If it cannot be told what the caller may read.
     """
-    verdicts = {group: await _readable_in_group(parse_group(group), inquiry, roles) for group in {*groups}}
+    places = {group: parse_group(group) for group in {*groups}}
+    within = {group: place for group, place in places.items() if inquiry.within.covers(place)}
+    told = await _permissions_in({place.subscription_id for place in within.values()}, inquiry.caller, roles)
+    verdicts = {
+        group: group in within and _verdict(told[place.subscription_id], group) for group, place in places.items()
+    }
     if all(verdict is True for verdict in verdicts.values()):
         return found
 
@@ -90,12 +96,16 @@ async def readable(
     return [item for item, group in zip(found, groups, strict=True) if may_read(item, group)]
 
 
-async def _readable_in_group(group: Scope, inquiry: Inquiry, roles: Roles) -> bool | Permissions:
-    """Tell whether the caller asks about a resource group and may read what is in it; by what, if that differs."""
-    if not inquiry.within.covers(group):
-        return False
-    permissions = await roles.permissions_of(inquiry.caller, group.subscription_id)
-    verdict = permissions.allow_everywhere(Action.READ, group.id)
+async def _permissions_in(subscriptions: Collection[str], caller: Caller, roles: Roles) -> Mapping[str, Permissions]:
+    """Return what a caller may do in each of some subscriptions, which are asked about side by side."""
+    asked = [roles.permissions_of(caller, subscription) for subscription in subscriptions]
+    told = await asyncio.gather(*asked) if len(asked) > 1 else [await one for one in asked]  # tasks have their price
+    return dict(zip(subscriptions, told, strict=True))
+
+
+def _verdict(permissions: Permissions, group: str) -> bool | Permissions:
+    """Tell whether a caller may read what is in a resource group; by what, if that differs."""
+    verdict = permissions.allow_everywhere(Action.READ, group)
     return permissions if verdict is None else verdict
 
 

@@ -40,6 +40,10 @@ class ContinuationError(ValueError):
     """A list does not go on where it was to go on."""
 
 
+class UnreadableError(Exception):
+    """What is kept is not what it is to be. It is not a `ValueError`: no caller asked for it wrongly."""
+
+
 class Page(NamedTuple, Generic[T]):
     """Some records in their order, and how to get the next ones."""
 
@@ -58,7 +62,11 @@ class Views(Protocol):
     """What callers read of registries; each is of the same moment as its registry. May raise `StorageUnavailable`."""
 
     async def read(self, key: RegistryKey) -> View | None:
-        """Return what callers read of a registry, or None."""
+        """Return what callers read of a registry, or None.
+
+        Raises:
+            UnreadableError: If there is one, and nobody can tell what it is like.
+        """
 
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """Return what callers read of up to `limit` registries (1 to 100) of a tenant, in the order of their keys.
@@ -69,7 +77,10 @@ class Views(Protocol):
 
 
 class Store(Protocol):
-    """Registries and operations, kept. Every method may raise `StorageUnavailable`."""
+    """Registries and operations, kept. Every method may raise `StorageUnavailable`.
+
+    What cannot be read raises `UnreadableError` where it is asked for alone, and is left out of lists.
+    """
 
     async def read(self, key: RegistryKey) -> Stored | None:
         """Return a registry, or None."""

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry_api.domain.record import Record
 from registry_api.domain.spec import STORED
-from registry_api.service.ports import Page
+from registry_api.service.ports import Page, UnreadableError
 from registry_api.storage.paging import following
-from registry_api.storage.rows import Row, Slice, UnreadableRowError, readable
+from registry_api.storage.rows import Row, Slice, readable
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
@@ -30,12 +30,12 @@ def parse(model: type[_Record], row: Row) -> _Record:
     """Return what a row holds.
 
     Raises:
-        UnreadableRowError: If that is something else.
+        UnreadableError: If that is something else.
     """
     try:
         return model.model_validate_json(row.text, context=STORED)
     except ValidationError as error:
-        raise UnreadableRowError(f"Row '{row.key}' of '{row.partition}' is no {model.__name__}.") from error
+        raise UnreadableError(f"Row '{row.key}' of '{row.partition}' is no {model.__name__}.") from error
 
 
 def page_of(model: type[_Record], found: Slice, scope: str) -> Page[_Record]:

@@ -10,7 +10,7 @@ from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
-from registry_api.service.ports import Conflict
+from registry_api.service.ports import Conflict, UnreadableError
 from registry_api.service.records import Claim, Replay, Revision
 from registry_api.storage.keys import (
     CLAIM,
@@ -27,7 +27,7 @@ from registry_api.storage.keys import (
     escape,
 )
 from registry_api.storage.records import Quarantined, parse
-from registry_api.storage.rows import Delete, Position, Row, Rows, Slice, UnreadableRowError
+from registry_api.storage.rows import Delete, Position, Row, Rows, Slice
 
 KEEP_OPERATIONS = timedelta(days=30)  # after their end
 KEEP_REVISIONS = timedelta(days=30)  # after the end of their registry; cursors as well
@@ -70,7 +70,7 @@ async def _is_remembered(rows: Rows, partition: str, incarnation: str, now: date
             return True
         newest = await rows.range(partition, begin, end_of(begin), 1, None)
         return any(now < parse(Event, row).time + KEEP_REVISIONS for row in newest.rows)
-    except UnreadableRowError:
+    except UnreadableError:
         _log.exception("Revisions are kept because nobody can tell for how long.")
         return True
 
@@ -80,7 +80,7 @@ def _is_over(row: Row, now: datetime) -> bool:
     kept_until = next((until for kind, until in _KEPT_UNTIL.items() if row.key.startswith(kind)), None)
     try:
         until = None if kept_until is None else kept_until(row)
-    except UnreadableRowError:
+    except UnreadableError:
         _log.exception("A row is kept because nobody can tell for how long.")
         return False
     return until is not None and until <= now

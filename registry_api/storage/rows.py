@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from registry_api.service.ports import UnreadableError
+
 MOST_WRITES = 100
 MOST_BYTES_OF_A_ROW = 2**20
 MOST_BYTES_OF_A_TRANSACTION = 4 * 2**20
@@ -32,16 +34,12 @@ class Row(NamedTuple):
     version: str
 
 
-class UnreadableRowError(Exception):
-    """A row does not hold what its key says. It is not a `ValueError`: no caller asked for it wrongly."""
-
-
 def readable(read: Callable[[Row], _T], rows: Iterable[Row]) -> Iterator[_T]:
     """Yield what rows hold. One that cannot be read is left out: it must not hide the others."""
     for row in rows:
         try:
             found = read(row)
-        except UnreadableRowError:
+        except UnreadableError:
             _log.exception("A row cannot be read, and is left out.")
         else:
             yield found

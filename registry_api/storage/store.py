@@ -14,7 +14,7 @@ from registry_api.domain.events import Event
 from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation
 from registry_api.domain.registry import Registry
-from registry_api.service.ports import Conflict, Page
+from registry_api.service.ports import Conflict, Page, UnreadableError
 from registry_api.service.records import Claim, Commit, Progress, Replay, Revision, Stored
 from registry_api.service.views import View
 from registry_api.storage.keys import (
@@ -68,7 +68,7 @@ class RegistryStore:
     async def read(self, key: RegistryKey) -> Stored | None:
         """Return a registry, or None."""
         row = await self._rows.get(partition_of(key), REGISTRY)
-        return None if row is None else Stored(parse(Registry, row), row.version)
+        return None if row is None else _stored_in(row)
 
     async def read_operation(self, key: RegistryKey, operation_id: str) -> Operation | None:
         """Return an operation, also of a registry that is gone, or None."""
@@ -80,7 +80,7 @@ class RegistryStore:
         scope = f"{tenant}:{REGISTRY}"
         start = position_in(continuation, scope)
         found = await self._rows.scan(*partitions_of(tenant), REGISTRY, limit, start)
-        return page_of(Registry, found, scope)
+        return Page([one.registry for one in readable(_stored_in, found.rows)], following(found, scope))
 
     async def list_operations(self, key: RegistryKey, limit: int, continuation: str | None) -> Page[Operation]:
         """Return up to `limit` operations of a registry, the newest first: that is the order of their ids."""
@@ -104,8 +104,7 @@ class RegistryStore:
         """Return up to `limit` registries of all tenants. A row that cannot be read is left out, and logged."""
         start = position_in(continuation, _EVERYWHERE)
         found = await self._rows.scan(FIRST_PARTITION, LAST_PARTITION, REGISTRY, limit, start)
-        items = readable(lambda row: Stored(parse(Registry, row), row.version), found.rows)
-        return Page([*items], following(found, _EVERYWHERE))
+        return Page([*readable(_stored_in, found.rows)], following(found, _EVERYWHERE))
 
     async def sweep(self, limit: int, continuation: str | None, now: datetime) -> str | None:
         """Remove what was kept for long enough among the next `limit` rows; return where to go on, None at the end."""
@@ -177,6 +176,13 @@ class RegistryStore:
         start = position_in(continuation, scope)
         found = await self._rows.range(partition_of(key), prefix, end_of(prefix), limit, start)
         return page_of(model, found, scope)
+
+
+def _stored_in(row: Row) -> Stored:
+    registry = parse(Registry, row)
+    if partition_of(registry.key) != row.partition:
+        raise UnreadableError(f"Row '{row.key}' of '{row.partition}' is of another registry.")
+    return Stored(registry, row.version)
 
 
 def _claim_partition(tenant: str, idempotency_key: str) -> str:

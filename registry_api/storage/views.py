@@ -3,11 +3,11 @@
 import logging
 
 from registry_api.domain.names import RegistryKey
-from registry_api.service.ports import Page
+from registry_api.service.ports import Page, UnreadableError
 from registry_api.service.views import View, view_in, views_in
 from registry_api.storage.keys import VIEW, partition_of, partitions_of
 from registry_api.storage.paging import following, position_in
-from registry_api.storage.rows import Row, Rows, UnreadableRowError
+from registry_api.storage.rows import Row, Rows
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +23,11 @@ class RegistryViews:
         self._rows = rows
 
     async def read(self, key: RegistryKey) -> View | None:
-        """Return what callers read of a registry, made anew where it is not kept as it should be, or None."""
+        """Return what callers read of a registry, made anew where it is not kept as it should be, or None.
+
+        Raises:
+            UnreadableError: If it cannot be made.
+        """
         row = await self._rows.get(partition_of(key), VIEW)
         if row is None:
             return await self._made_anew(key)
@@ -32,13 +36,20 @@ class RegistryViews:
     async def list(self, tenant: str, limit: int, continuation: str | None) -> Page[View]:
         """Return what callers read of up to `limit` registries of a tenant, in the order of their keys.
 
-        One whose view is not kept as it should be costs a read of its own.
+        One whose view is not kept as it should be costs a read of its own, and is left out if that tells nothing.
         """
         scope = f"{tenant}:{VIEW}"
         found = await self._rows.scan(*partitions_of(tenant), VIEW, limit, position_in(continuation, scope))
         kept = views_in([(row.text, _name_in(row)) for row in found.rows])
-        items = [view or await self._instead_of(row, tenant) for view, row in zip(kept, found.rows, strict=True)]
+        items = [view or await self._any_instead_of(row, tenant) for view, row in zip(kept, found.rows, strict=True)]
         return Page([view for view in items if view is not None], following(found, scope))
+
+    async def _any_instead_of(self, row: Row, tenant: str) -> View | None:
+        try:
+            return await self._instead_of(row, tenant)
+        except UnreadableError:
+            _log.exception("A registry cannot be read, and is left out.")
+            return None
 
     async def _instead_of(self, row: Row, tenant: str) -> View | None:
         """Return the view of the registry that a row is to be of."""
@@ -46,16 +57,12 @@ class RegistryViews:
         return await self._made_anew(RegistryKey(tenant, _name_in(row)))
 
     async def _made_anew(self, key: RegistryKey) -> View | None:
-        """Return the view of a registry, if there is one that can be read. To read writes nothing."""
+        """Return the view of a registry, if there is one. To read writes nothing."""
         from registry_api.service.showing import view_of  # noqa: PLC0415 - the models cost start-up time
         from registry_api.storage.store import RegistryStore  # noqa: PLC0415 - the same
 
-        try:
-            stored = await RegistryStore(self._rows).read(key)
-        except UnreadableRowError:
-            _log.exception("A registry cannot be read, and is left out.")
-            return None
-        return None if stored is None or stored.registry.key != key else view_of(stored.registry)
+        stored = await RegistryStore(self._rows).read(key)
+        return None if stored is None else view_of(stored.registry)
 
 
 def _name_in(row: Row) -> str:

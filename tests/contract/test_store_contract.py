@@ -12,10 +12,10 @@ from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import OperationStatus
 from registry_api.domain.problems import Code, Problem
 from registry_api.domain.registry import Registry
-from registry_api.service.ports import Conflict
+from registry_api.service.ports import Conflict, UnreadableError
 from registry_api.service.records import Claim, Commit, Progress, Replay, Revision
 from registry_api.storage.records import Quarantined
-from registry_api.storage.rows import Rows, UnreadableRowError, Upsert
+from registry_api.storage.rows import Rows, Upsert
 from registry_api.storage.store import RegistryStore
 from tests.contract.records import (
     ELSEWHERE,
@@ -279,9 +279,9 @@ async def test_a_continuation_that_was_not_given_is_refused(store: RegistryStore
 async def test_a_row_of_another_make_is_told_apart_from_a_wrong_request(store: RegistryStore, rows: Rows) -> None:
     """A row that cannot be read is an error of its own, never a `ValueError`, and names where it is."""
     await rows.transact("t1:demo", [Upsert("registry", message().model_dump_json())])
-    with pytest.raises(UnreadableRowError, match="t1:demo"):
+    with pytest.raises(UnreadableError, match="t1:demo"):
         await store.read(RegistryKey.of("t1", "demo"))
-    assert not issubclass(UnreadableRowError, ValueError)
+    assert not issubclass(UnreadableError, ValueError)
 
 
 async def test_the_resync_begins_anew_where_nobody_can_tell_how_far_it_has_come(

@@ -3,10 +3,11 @@
 import pytest
 
 from registry_api.domain.names import RegistryKey
+from registry_api.service.ports import UnreadableError
 from registry_api.service.records import Stored
 from registry_api.service.showing import view_of
 from registry_api.service.views import content_of
-from registry_api.storage.rows import ANY_VERSION, Delete, Rows, UnreadableRowError, Upsert
+from registry_api.storage.rows import ANY_VERSION, Delete, Rows, Upsert
 from registry_api.storage.store import RegistryStore
 from registry_api.storage.views import RegistryViews
 from tests.contract.records import acceptance_of, keep, new, removal_of, updated
@@ -43,9 +44,9 @@ async def test_a_row_that_cannot_be_read_hides_no_other(store: RegistryStore, vi
     assert [content_of(view)["name"] for view in (await views.list("t1", 10, None)).items] == ["First"]
     assert [one.spec.name for one in (await store.list("t1", 10, None)).items] == ["First"]
     assert (await store.list_events(first.key, 10, None)).items == []
-    assert await views.read(RegistryKey.of("t1", "third")) is None
-    with pytest.raises(UnreadableRowError):
-        await store.read(RegistryKey.of("t1", "third"))
+    for reader in (views, store):
+        with pytest.raises(UnreadableError, match="'registry' of 't1:third'"):
+            await reader.read(RegistryKey.of("t1", "third"))
 
 
 OTHER = view_of(new("Other"))
@@ -101,8 +102,11 @@ async def test_a_record_of_another_registry_is_not_shown(
     """Whoever has put it there: it is not what was asked for."""
     await rows.transact("t1:demo", [Upsert("registry", new("Other").model_dump_json()), Upsert("view", "garbage")])
 
-    assert await views.read(RegistryKey.of("t1", "demo")) is None
-    assert (await views.list("t1", 9, None)).items == []
+    for reader in (views, store):
+        with pytest.raises(UnreadableError, match="'registry' of 't1:demo' is of another registry"):
+            await reader.read(RegistryKey.of("t1", "demo"))
+    for page in (await views.list("t1", 9, None), await store.list("t1", 9, None), await store.walk(9, None)):
+        assert page.items == []
 
 
 async def test_a_registry_without_its_view_is_there(store: RegistryStore, views: RegistryViews, rows: Rows) -> None:

@@ -27,6 +27,7 @@ from registry_api.settings import Settings
 from registry_api.startup import SettingsError
 from registry_api.storage.connection import address_of
 from registry_api.storage.memory import MemoryQueue
+from registry_api.storage.rows import Upsert
 from tests.http.twins import ROUTE, SETTINGS, app_for, body_of, request
 from tests.recorded import CALLER, Recorded
 from tests.service.actors import Away
@@ -133,6 +134,37 @@ async def test_storage_that_is_away_is_told(app: App, monkeypatch: pytest.Monkey
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert b"account key" not in response.get_body()
+
+
+@pytest.mark.parametrize("kept", ["garbage", "{}", "of another registry"])
+async def test_a_registry_that_cannot_be_read_is_not_taken_for_absent(
+    app: App, kept: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever asks for it or would change it is told, nothing is written, and lists have all the others."""
+    document, headers = b'{"location":"eastus"}', {"content_type": "application/json"}
+    await function_of(ROUTE["put_registry"])(request("PUT", "registries/Other", document, **headers))
+    other = await app.rows.get(f"{app.settings.tenant}:other", "registry")
+    assert other is not None
+    partition, text = f"{app.settings.tenant}:demo1", other.text if kept == "of another registry" else kept
+    await app.rows.transact(partition, [Upsert("registry", text), Upsert("view", text)])
+
+    for name in ("get_registry", "put_registry", "patch_registry", "delete_registry", "reconcile_registry"):
+        body = document if name.startswith("put") else b'{"tags":{}}'
+        response = await function_of(ROUTE[name])(request(ROUTE[name].method, body=body, **headers))
+        error = body_of(response)["error"]
+        assert (response.status_code, error["code"], "cannot be read" in error["message"]) == (
+            500,
+            "InternalError",
+            True,
+        )
+        assert f"{partition}'" in caplog.text
+        caplog.clear()
+    for key in ("registry", "view"):
+        row = await app.rows.get(partition, key)
+        assert row is not None
+        assert row.text == text
+    listed = body_of(await function_of(ROUTE["list_registries"])(request(path="registries")))
+    assert [one["name"] for one in listed["value"]] == ["Other"]
 
 
 async def test_the_largest_registry_can_be_read_changed_and_sent_back(app: App) -> None:

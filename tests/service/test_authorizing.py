@@ -1,5 +1,6 @@
 """What callers may do: actor by actor, action by action, place by place; and that nothing else is told."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from registry_api.domain.caller import Caller
 from registry_api.domain.filters import ALL, Filter
-from registry_api.domain.permissions import Action
+from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Refusal
 from registry_api.domain.scope import Scope
 from registry_api.domain.validation import examine
@@ -206,6 +207,32 @@ async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
     page = await reading.list_views(within, 9, None, elsewhere, views=world.views, roles=world.roles)
 
     assert [content_of(view)["name"] for view in page.items] == ["Demo1", "Demo2"]
+
+
+async def test_subscriptions_are_asked_about_side_by_side() -> None:
+    """However slow the answers are, a list over many subscriptions takes as long as one of them; what fails is told."""
+    subscriptions = [f"s{number}" for number in range(5)]
+    met = asyncio.Barrier(len(subscriptions))
+    failing: set[str] = set()
+
+    class Slow:
+        async def permissions_of(self, caller: Caller, subscription_id: str) -> Permissions:
+            async with asyncio.timeout(5):
+                await met.wait()
+            return await (Away() if subscription_id in failing else ROLES).permissions_of(caller, subscription_id)
+
+    world = World(roles=ROLES)
+    for name in subscriptions:
+        await registries.put(_document(f"In-{name}"), Intent(ROOT, Scope(name, "ml")), ports=world.ports)
+
+    async def names() -> list[str]:
+        page = await reading.list_views(ALL, 9, None, Inquiry(caller("reader"), HERE), views=world.views, roles=Slow())
+        return [content_of(view)["name"] for view in page.items]
+
+    assert await names() == ["In-s1"]
+    failing.add("s4")
+    with pytest.raises(Refusal, match="away"):
+        await names()
 
 
 async def test_the_past_is_told_registry_by_registry() -> None:
