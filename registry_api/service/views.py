@@ -18,7 +18,8 @@ _BEGIN = '{"id":"'
 _IN_A_GROUP = f"/providers/{REGISTRY_TYPE}/"
 _HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}')
 _TAG, _END = '"etag":"\\"', '\\""}'
-_FROM_TAG = len(_TAG) + 32 + len(_END)  # the digits are those of Registry.etag
+_DIGITS = 32  # of Registry.etag
+_TAG_AT, _DIGITS_AT, _END_AT = -len(_TAG) - _DIGITS - len(_END), -_DIGITS - len(_END), -len(_END)
 
 
 def view_in(text: str, name: str) -> View | None:
@@ -39,9 +40,9 @@ def views_in(texts: Iterable[tuple[str, str]]) -> Sequence[View | None]:
         if head is None or not text.startswith(head):
             found = _HEAD.match(text)
             head, start = (found[0], found.end()) if found else (None, 0)
-        after = start + len(name)
-        is_of_it = head is not None and text[start:after].lower() == name and text.startswith('"', after)
-        is_whole = is_of_it and text.startswith(_TAG, -_FROM_TAG) and text.endswith(_END)
+        quoted = f'{name}"'
+        is_of_it = head is not None and text[start : start + len(quoted)].lower() == quoted
+        is_whole = is_of_it and text[_TAG_AT:_DIGITS_AT] == _TAG and text[_END_AT:] == _END
         views.append(text if is_whole and (text.isascii() or is_unicode(text)) else None)
     return cast("list[View | None]", views)
 
@@ -63,7 +64,7 @@ def scope_of(view: View) -> Scope:
 
 def etag_of(view: View) -> str:
     """Return the tag of what is shown."""
-    return f'"{view[len(_TAG) - _FROM_TAG : -len(_END)]}"'
+    return f'"{view[_DIGITS_AT:_END_AT]}"'
 
 
 def content_of(view: View) -> Any:

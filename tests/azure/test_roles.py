@@ -84,6 +84,8 @@ async def wire(azure: RunningResourceManager) -> AsyncIterator[Wire]:
     """Yield roles that ask the stand-in."""
     wire = Wire(azure)
     yield wire
+    others = asyncio.all_tasks() - {asyncio.current_task()}  # questions whose answers nobody waits for any more
+    await asyncio.gather(*others, return_exceptions=True)
     await wire.authorization.close()
 
 
