@@ -8,22 +8,22 @@ from time import perf_counter, process_time
 Call = Callable[[], Awaitable[object]]
 
 
-async def cpu_of(calls: Sequence[Call], blocks: int, repetitions: int) -> list[float]:
+async def cpu_of(calls: Sequence[Call], blocks: int, repetitions: int, callers: int = 1) -> list[float]:
     """Return what each call costs this process, in seconds of CPU: the median over blocks, which are taken in turn.
 
     Args:
         calls: What to measure; a block of each is made before, and does not count.
         blocks: How many blocks of each call count.
-        repetitions: How many calls a block has.
+        repetitions: How many calls a caller makes in a block.
+        callers: How many make a call at the same time, each one after the other.
     """
     seconds: list[list[float]] = [[] for _ in calls]
     for number in range(blocks + 1):
         for call, found in zip(calls, seconds, strict=True):
             began = process_time()
-            for _ in range(repetitions):
-                await call()
+            await _make(call, callers, repetitions)
             if number:
-                found.append((process_time() - began) / repetitions)
+                found.append((process_time() - began) / callers / repetitions)
     return [median(found) for found in seconds]
 
 
@@ -36,21 +36,24 @@ async def rate_of(calls: Sequence[Call], callers: int, blocks: int, repetitions:
         blocks: How many blocks of each call count.
         repetitions: How many calls a caller makes in a block.
     """
-
-    async def caller(call: Call) -> None:
-        for _ in range(repetitions):
-            await call()
-
     rates: list[list[float]] = [[] for _ in calls]
     for number in range(blocks + 1):
         for call, found in zip(calls, rates, strict=True):
             began = perf_counter()
-            async with asyncio.TaskGroup() as group:
-                for _ in range(callers):
-                    group.create_task(caller(call))
+            await _make(call, callers, repetitions)
             if number:
                 found.append(callers * repetitions / (perf_counter() - began))
     return [median(found) for found in rates]
+
+
+async def _make(call: Call, callers: int, repetitions: int) -> None:
+    async def caller() -> None:
+        for _ in range(repetitions):
+            await call()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(callers):
+            group.create_task(caller())
 
 
 def in_turn(takes: Sequence[Callable[[], float]], rounds: int) -> list[float]:
