@@ -147,7 +147,8 @@ class Subscription(Record):
     @classmethod
     def _plain(cls, given: str) -> str:
         address = urlsplit(given)
-        if not address.hostname or address.username is not None or address.fragment or not given.isprintable():
+        is_whole = address.hostname and address.port != 0  # to read a port that is none raises a ValueError
+        if not is_whole or address.username is not None or address.fragment or not given.isprintable():
             raise ValueError("no address")
         return given
 

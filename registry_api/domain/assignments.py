@@ -1,13 +1,14 @@
 """Who has which role where, and which roles there are besides the built-in ones: as the service's operator says it."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from registry_api.domain.permissions import BUILT_IN, Grant, Role
 from registry_api.domain.record import Record
-from registry_api.domain.scope import GUID, RESOURCE_GROUP
+from registry_api.domain.scope import GUID, REGISTRY_TYPE, RESOURCE_GROUP
 
 Guid = Annotated[
     str,
@@ -15,9 +16,20 @@ Guid = Annotated[
     Field(pattern=f"^{GUID}$"),
 ]
 
-ScopeId = Annotated[
-    str, Field(pattern=rf"^(/|/subscriptions/[^/\s]+(/resourceGroups/{RESOURCE_GROUP}(/providers/\S+)?)?)$")
-]
+_REGISTRY = rf"(?i:/providers/{re.escape(REGISTRY_TYPE)})/[^/\s]+"
+_SCOPE = rf"/|/subscriptions/[^/\s]+(/resourceGroups/{RESOURCE_GROUP}({_REGISTRY})?)?"
+
+
+def _scope(given: str) -> str:
+    if not re.fullmatch(_SCOPE, given):
+        raise ValueError(
+            "must be '/', or the Azure id of a subscription, of a resource group or of a registry, which ends in "
+            f"/subscriptions/…, in /resourceGroups/… or in /providers/{REGISTRY_TYPE}/…"
+        )
+    return given
+
+
+ScopeId = Annotated[str, AfterValidator(_scope)]
 """Everything, a subscription, a resource group or a registry, as Azure writes its id."""
 
 
@@ -56,7 +68,11 @@ class RoleBook(Record):
     assignments: tuple[Assignment, ...] = ()
 
     @model_validator(mode="after")
-    def _known(self) -> Self:
+    def _clear(self) -> Self:
+        built_in = {name.lower() for name in BUILT_IN}
+        for name in self.roles:
+            if name.lower() in built_in:
+                raise ValueError(f"'{name}' is the name of a built-in role; a custom one needs another")
         for assignment in self.assignments:
             self.check(assignment)
         return self

@@ -196,7 +196,7 @@ async def test_the_developer_is_there_in_development_only(environment: dict[str,
                     {"assignments": [ROLES["assignments"][0] | {"scope": "/subscriptions/s\n"}]}
                 )
             },
-            "assignments.0.scope: String should match pattern",
+            "assignments.0.scope: Value error, must be '/', or the Azure id of a subscription",
         ),
     ],
 )

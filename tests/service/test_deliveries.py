@@ -22,6 +22,7 @@ from registry_api.domain.validation import examine
 from registry_api.service import deliveries, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.deliveries import KEEP_DELIVERIES, Delivery
+from registry_api.storage.rows import ANY_VERSION, Delete, Upsert
 from tests.service.sending import (
     ACCEPTED,
     CI,
@@ -73,6 +74,21 @@ async def test_every_document_has_its_own_result() -> None:
     ]
     assert [result.name for result in second] == ["Demo1", "Demo1", "Demo2", None, "Demo3", None, "Demo2"]
     assert {problem.code for problem in second[4].problems} == {Code.UNKNOWN_LOCATION, Code.UNKNOWN_FIELD}
+
+
+async def test_a_registry_that_cannot_be_read_holds_no_other_document_back() -> None:
+    """Its document is refused for that reason until it is mended; then the same delivery puts it."""
+    world = World()
+    await world.rows.transact("tenant:demo1", [Upsert("registry", "garbage")])
+    sent = delivery(one("Demo1", "eastus"), one("Demo2", "westus"), id="d1")
+
+    first, second = await deliver(world, sent), await deliver(world, sent)
+    assert verdicts(first) == ["InternalError", "Created"]
+    assert told(second) == told(first)
+    assert "cannot be read" in first[0].problems[0].message
+
+    await world.rows.transact("tenant:demo1", [Delete("registry", ANY_VERSION)])
+    assert verdicts(await deliver(world, sent)) == ["Created", "Created"]
 
 
 async def test_a_replay_is_answered_as_the_first_time() -> None:
