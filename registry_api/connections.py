@@ -277,7 +277,7 @@ class _Connection(asyncio.BufferedProtocol):
         while size := await self._chunk(read_within):
             chunks += 1
             if chunks % _CHUNKS_AT_ONCE == 0:
-                await asyncio.sleep(0)  # what has come already is taken without waiting; others have their turn, too
+                await self._let_others()
             if len(body) + size > self._most_bytes:
                 raise NoAnswerError("the answer is too long")
             body += await self._take(size, read_within)
@@ -286,6 +286,14 @@ class _Connection(asyncio.BufferedProtocol):
         if await self._until(b"\r\n", read_within):
             raise NoAnswerError("the answer has trailers")
         return bytes(body)
+
+    async def _let_others(self) -> None:
+        """Give others their turn, as what has come is taken without waiting; what comes meanwhile has to wait."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+        await asyncio.sleep(0)
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     async def _chunk(self, read_within: float) -> int:
         size = _CHUNK.fullmatch(await self._until(b"\r\n", read_within))

@@ -92,6 +92,27 @@ async def test_an_answer_in_many_parts_lets_others_have_their_turn() -> None:
     assert turns > 10
 
 
+@pytest.mark.parametrize(("chunks", "size"), [(1000, 1), (1000, 1024), (300, 4096), (65, 100_000)])
+async def test_what_comes_while_others_have_their_turn_is_a_part_of_the_answer(chunks: int, size: int) -> None:
+    """However many parts there are, and however long it takes until the last one is there."""
+    parts = [b"%x\r\n%s\r\n" % (size, bytes([97 + number % 26]) * size) for number in range(chunks)]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with serving(serve) as address:
+        for _ in range(5):
+            answer = await fetch(address, {}, within=20, most_bytes=chunks * size)
+            assert answer.body == b"".join(part.partition(b"\r\n")[2][:-2] for part in parts)
+
+
 async def test_all_of_it_has_to_be_there_in_time() -> None:
     """A server that sends a byte now and then holds nobody for longer."""
     ended = asyncio.Event()
