@@ -32,33 +32,43 @@ class Bearer:
         self._scope = scope
         self._token: AccessToken | None = None
         self._renew_at = 0.0
-        self._asking = asyncio.Lock()
+        self._renewing: asyncio.Task[AccessToken] | None = None
 
     async def of(self, *_: object) -> str:
-        """Return the header `Authorization` of any request, with a new token if the last one would expire soon.
+        """Return the header `Authorization` of any request.
 
-        While no new one is to be had, the last one is shown until its end.
+        A token that would expire soon is shown to its end, while a new one is asked for: nobody waits for that, and it
+        is asked for again and again until there is one.
 
         Raises:
             NoTokenError: If there is none to be had.
         """
-        async with self._asking:
-            now, token = time.time(), self._token
-            if token is None or now >= min(self._renew_at, token.expires_on):
-                self._renew_at = now + _RENEW_AGAIN_AFTER
-                try:
-                    token = self._token = await self._get_token()
-                except NoTokenError:
-                    if token is None or now >= token.expires_on:
-                        raise
-                    _log.warning("The access token for %s is not renewed.", self._scope, exc_info=True)
-                else:
-                    self._renew_at = max(self._renew_at, token.expires_on - _RENEW_BEFORE)
-            return f"Bearer {token.token}"
+        now, token = time.time(), self._token
+        if token is None or now >= token.expires_on:
+            token = await asyncio.shield(self._renewal())
+        elif now >= self._renew_at:
+            self._renewal().add_done_callback(self._note)
+        return f"Bearer {token.token}"
 
     def refused(self) -> None:
         """Forget the token: the service did not accept it."""
         self._token = None
+
+    def _renewal(self) -> "asyncio.Task[AccessToken]":
+        """Return the question for a new token, which goes on when those who wait for it give up."""
+        if self._renewing is None or self._renewing.done():
+            self._renew_at = time.time() + _RENEW_AGAIN_AFTER
+            self._renewing = asyncio.create_task(self._renew())
+        return self._renewing
+
+    async def _renew(self) -> "AccessToken":
+        token = self._token = await self._get_token()
+        self._renew_at = max(self._renew_at, token.expires_on - _RENEW_BEFORE)
+        return token
+
+    def _note(self, renewal: "asyncio.Task[AccessToken]") -> None:
+        if not renewal.cancelled() and (error := renewal.exception()) is not None:
+            _log.warning("The access token for %s is not renewed.", self._scope, exc_info=error)
 
     async def _get_token(self) -> "AccessToken":
         try:

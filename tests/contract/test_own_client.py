@@ -29,12 +29,14 @@ class Tokens:
 
     def __init__(self, seconds: int = 3600) -> None:
         self.given, self.asked, self.seconds, self.fails = 0, 0, seconds, False
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         """Give a token."""
         assert scopes == (SCOPE,)
-        await asyncio.sleep(0)
         self.asked += 1
+        await self.may_answer.wait()
         if self.fails:
             raise ClientAuthenticationError("secret-detail")
         self.given += 1
@@ -50,6 +52,12 @@ class Tokens:
         """Do nothing."""
 
 
+async def settled() -> None:
+    """Return when whatever could go on has done so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the time that it is, which moves when it is changed."""
@@ -60,17 +68,46 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def test_a_token_is_shown_until_it_is_about_to_expire(clock: list[float]) -> None:
     """Many requests at once ask for one token; it is asked for anew minutes before its end, and when it was refused."""
-    bearer = Bearer(Tokens(), SCOPE)
+    tokens = Tokens()
+    bearer = Bearer(tokens, SCOPE)
     assert set(await asyncio.gather(*(bearer.of() for _ in range(10)))) == {"Bearer token-1"}
     bearer.refused()
     assert await bearer.of() == "Bearer token-2"
     clock[0] += 3299
     assert await bearer.of() == "Bearer token-2"
+    assert tokens.asked == 2
     clock[0] += 1
+    assert await bearer.of() == "Bearer token-2"
+    await settled()
     assert await bearer.of() == "Bearer token-3"
+    assert tokens.asked == 3
 
 
-async def test_a_token_that_cannot_be_renewed_is_shown_to_its_end(clock: list[float]) -> None:
+async def test_nobody_waits_for_a_token_who_has_one(clock: list[float]) -> None:
+    """An identity that does not answer holds up only who has no valid token; its answer serves those who still wait."""
+    tokens = Tokens(seconds=200)
+    bearer = Bearer(tokens, SCOPE)
+    await bearer.of()
+    tokens.may_answer.clear()
+    clock[0] += 30
+    for _ in range(3):
+        async with asyncio.timeout(1):
+            assert await bearer.of() == "Bearer token-1"
+    clock[0] += 170
+    impatient, patient = (asyncio.ensure_future(bearer.of()) for _ in range(2))
+    await settled()
+    impatient.cancel()
+    await settled()
+    assert not patient.done()
+    tokens.may_answer.set()
+
+    assert await patient == "Bearer token-2"
+    assert tokens.asked == 2
+
+
+async def test_a_token_that_cannot_be_renewed_is_shown_to_its_end(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     """While the identity does not answer, it is asked every half a minute, and whoever has a token goes on with it."""
     tokens = Tokens(seconds=200)
     bearer = Bearer(tokens, SCOPE)
@@ -79,7 +116,9 @@ async def test_a_token_that_cannot_be_renewed_is_shown_to_its_end(clock: list[fl
     for asked in (1, 2):
         clock[0] += 30
         assert [await bearer.of() for _ in range(2)] == ["Bearer token-1"] * 2
+        await settled()
         assert tokens.asked == 1 + asked
+        assert caplog.text.count("is not renewed") == asked
     clock[0] += 139
     assert await bearer.of() == "Bearer token-1"
     clock[0] += 1  # its end, although it was asked for a second ago
