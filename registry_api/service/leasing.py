@@ -56,7 +56,10 @@ async def under_lease(begun: Stored, work: Callable[[KeptLease], Awaitable[_T]],
     working, renewing = asyncio.ensure_future(work(lease)), asyncio.ensure_future(_renew(lease, begun.registry, ports))
     try:
         await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        if working.done():
+            return working.result()
+        await renewing  # raises what nobody foresaw
+        return None
     finally:
         for task in (working, renewing):
             task.cancel()

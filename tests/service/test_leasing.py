@@ -159,3 +159,23 @@ async def test_nobody_works_while_another_may_take_over(world: World) -> None:
         held.append(holder.is_held)
         assert not held[-1] or stored.is_held(moment + half)
     assert (held[0], held[-1]) == (True, False)
+
+
+async def test_what_nobody_foresaw_while_renewing_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the work, as the lease is not kept any more, and does not pass for a lost one."""
+    begun = await read(world)
+    stopped = asyncio.Event()
+
+    async def work(_: KeptLease) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async def refuse(_: RegistryKey) -> Stored | None:
+        raise ValueError("refused as wrong")
+
+    monkeypatch.setattr(world.store, "read", refuse)
+    with pytest.raises(ValueError, match="refused as wrong"):
+        await under_lease(begun, work, world.ports)
+    assert stopped.is_set()
