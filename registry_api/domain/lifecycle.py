@@ -115,12 +115,16 @@ def delete(registry: Registry, acceptance: Acceptance) -> Registry:
 def retry(registry: Registry, acceptance: Acceptance) -> Registry:
     """Return the registry on its way to where it was going, as if nobody had tried yet. What is there stays."""
     if registry.deleting:
-        resources, state = dismiss(registry.resources), ProvisioningState.DELETING
-    else:
-        resources = _assigned(registry, registry.spec)
-        state = ProvisioningState.ACCEPTED
-    again = _change(registry, OperationKind.RECONCILE, acceptance, state=state, resources=resources)
-    return _leaving(again, acceptance.now) if registry.deleting else again
+        again = _change(
+            registry,
+            OperationKind.DELETE,
+            acceptance,
+            state=ProvisioningState.DELETING,
+            resources=dismiss(registry.resources),
+        )
+        return _leaving(again, acceptance.now)
+    resources = _assigned(registry, registry.spec)
+    return _change(registry, OperationKind.RECONCILE, acceptance, state=ProvisioningState.ACCEPTED, resources=resources)
 
 
 def cancel(registry: Registry, by: Caller, now: datetime) -> Registry:

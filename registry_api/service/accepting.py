@@ -59,8 +59,9 @@ async def change(
     ports: Ports,
     *,
     replay: Callable[[Outcome], Replay] | None = None,
+    further: Callable[[Registry], Action] | None = None,
 ) -> Outcome:
-    """Change a registry as decided, if the caller may do the action.
+    """Change a registry as decided, if the caller may do the action, and a further one with the registry that is there.
 
     Raises:
         Refusal: If the caller may not, it was decided so, or others changed the registry again and again; nothing is
@@ -70,6 +71,8 @@ async def change(
     for _ in range(_ATTEMPTS):
         stored = await ports.store.read(key)
         seen = await see(stored, action, key.name, intent, ports.roles)
+        if seen is not None and further is not None:
+            seen = await see(stored, further(seen), key.name, intent, ports.roles)
         now = ports.clock.now()
         acceptance = Acceptance(
             caller=intent.caller,

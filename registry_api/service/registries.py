@@ -1,5 +1,6 @@
 """Create, change and delete registries."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -168,6 +169,8 @@ async def retry(
 ) -> Registry:
     """Look at a registry again now and do what is left to do; what is under way already goes on.
 
+    What is left of a deletion takes who may delete as well.
+
     Raises:
         Refusal: If there is none, or not the one that the caller expects.
         StorageUnavailable: If it may or may not have been started; the same request again is safe.
@@ -179,10 +182,21 @@ async def retry(
         intent.conditions.check(registry.etag)
         return lifecycle.retry(registry, acceptance) if registry.state.is_terminal else None
 
-    return (await _change_named(name, intent, Action.WRITE, decide, ports)).registry
+    def further(registry: Registry) -> Action:
+        return Action.DELETE if registry.deleting else Action.WRITE
+
+    return (await _change_named(name, intent, Action.WRITE, decide, ports, further=further)).registry
 
 
-async def _change_named(name: str, intent: Intent, action: Action, decide: Decision, ports: Ports) -> Outcome:
+async def _change_named(
+    name: str,
+    intent: Intent,
+    action: Action,
+    decide: Decision,
+    ports: Ports,
+    *,
+    further: Callable[[Registry], Action] | None = None,
+) -> Outcome:
     if not is_registry_name(name):
         raise not_found(name)
-    return await change(RegistryKey.of(intent.caller.tenant, name), intent, action, decide, ports)
+    return await change(RegistryKey.of(intent.caller.tenant, name), intent, action, decide, ports, further=further)

@@ -272,6 +272,28 @@ async def test_what_follows_is_told_only_of_what_one_may_read() -> None:
     assert await walk("contributor") == [1] * 4  # the first of them
 
 
+async def test_a_deletion_is_taken_up_again_by_who_may_delete() -> None:
+    """Reconciling what is on its way out removes it: that takes both, and is told only to who may read the registry."""
+    world = await world_of_registries()
+    for name, place in (("Demo1", HERE), ("Demo3", BESIDE)):
+        leaving = await registries.delete(name, Intent(ROOT, place), ports=world.ports)
+        assert leaving is not None
+        await history.cancel(leaving.operation.id, Intent(ROOT, place), ports=world.ports)
+    before = await reading.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports)
+
+    async def retry(actor: str, name: str = "Demo1") -> tuple[str, Any]:
+        return await answer(registries.retry(name, Intent(caller(actor), HERE), ports=world.ports), without=name)
+
+    for actor, action in (("publisher", Action.DELETE), ("cleaner", Action.WRITE)):
+        code, told = await retry(actor)
+        assert (code, action.lower() in told) == ("AuthorizationFailed", True)
+    assert await retry("publisher", "Demo3") == await retry("publisher", "Never")
+    assert await reading.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports) == before
+    assert (await retry("contributor"))[0] == "ok"
+    await world.settle()
+    assert (await answer(reading.read("Demo1", Inquiry(ROOT, HERE), ports=world.ports)))[0] == "RegistryNotFound"
+
+
 async def test_a_key_is_not_used_up_by_who_may_not_create() -> None:
     """A creation under an idempotency key is refused before the key is looked at, and what it led to is not told."""
     world = World(roles=ROLES)

@@ -254,6 +254,23 @@ async def test_reconcile_tries_again_what_has_failed() -> None:
     assert await code_of(registries.retry("Nobody", Intent(ADA, SCOPE), ports=world.ports)) == GONE
 
 
+async def test_reconcile_of_a_deletion_deletes() -> None:
+    """What had to be left of a deletion is removed, by an operation that is told as one."""
+    world = World()
+    await world.put("eastus")
+    await world.settle()
+    leaving = await registries.delete("Demo1", Intent(ADA, SCOPE), ports=world.ports)
+    assert leaving is not None
+    await history.cancel(leaving.operation.id, Intent(ADA, SCOPE), ports=world.ports)
+
+    started = await registries.retry("Demo1", Intent(ADA, SCOPE), ports=world.ports)
+    await world.settle()
+
+    assert (started.operation.kind, started.state) == ("Delete", "Deleting")
+    assert await code_of(world.read()) == GONE
+    assert (await history.read_operation(started.operation.id, ASKING, ports=world.ports)).status == "Succeeded"
+
+
 async def test_reconcile_mends_what_was_lost() -> None:
     """A converged registry that lost something in the cloud gets it back on demand."""
     world = World()
