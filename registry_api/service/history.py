@@ -22,7 +22,7 @@ from registry_api.service.records import Revision
 
 _ATTEMPTS = 5
 _LOOK_AHEAD = 100
-_PAGES_PER_REQUEST = 4  # of what the caller may not read
+_MOST_LOOKS_AHEAD = 10  # for what the caller may read among what it may not
 
 _Record = TypeVar("_Record", Operation, Event, Undelivered)
 
@@ -159,20 +159,27 @@ async def _list(
         raise reading.not_found(name)
     key = RegistryKey.of(inquiry.caller.tenant, name)
 
+    async def visible(records: Sequence[_Record]) -> Sequence[_Record]:
+        groups = [record.scope.id for record in records]
+        return await readable(
+            records, groups, lambda record: record.scope.registry_id(name), inquiry=inquiry, roles=ports.roles
+        )
+
     async def read_visible(most: int, after: str | None) -> Page[_Record]:
-        """Return a page with what the caller may read, of the first of some pages that has any."""
-        for _ in range(_PAGES_PER_REQUEST):
-            page = await read_page(key, most, after)
-            shown = await readable(
-                page.items,
-                [record.scope.id for record in page.items],
-                lambda record: record.scope.registry_id(name),
-                inquiry=inquiry,
-                roles=ports.roles,
-            )
-            after = page.continuation
-            if shown or after is None:
-                return Page(shown, after)
+        """Return a page with what the caller may read; what comes before that is passed over, whatever `most` is."""
+        page = await read_page(key, most, after)
+        for _ in range(_MOST_LOOKS_AHEAD):
+            shown = await visible(page.items)
+            if shown or page.continuation is None:
+                return Page(shown, page.continuation)
+            ahead = await read_page(key, _LOOK_AHEAD, page.continuation)
+            found = await visible(ahead.items)
+            if not found:
+                page = ahead
+                continue
+            passed = ahead.items.index(found[0])
+            start = (await read_page(key, passed, page.continuation)).continuation if passed else page.continuation
+            page = await read_page(key, most, start)
         return Page((), None)
 
     page = await read_visible(limit, continuation)

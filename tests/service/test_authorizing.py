@@ -272,6 +272,33 @@ async def test_what_follows_is_told_only_of_what_one_may_read() -> None:
     assert await walk("contributor") == [1] * 4  # the first of them
 
 
+@pytest.mark.parametrize("read", [history.list_events, history.list_operations])
+async def test_a_past_is_told_whatever_hides_it(read: Any) -> None:
+    """However much there is since that the caller may not read, it finds all that it may, page by page of any size."""
+    world = await world_of_registries()
+    await registries.delete("Demo1", Intent(ROOT, HERE), ports=world.ports)
+    await world.settle()
+    for number in range(120):
+        document = examine({"name": "Demo1", "location": "eastus", "description": str(number)})
+        await registries.put(document, Intent(ROOT, BESIDE), ports=world.ports)
+        await world.settle()
+
+    async def walk(actor: str, top: int) -> list[str]:
+        found, continuation = list[str](), None
+        while True:
+            page = await read("Demo1", top, continuation, Inquiry(caller(actor), HERE), ports=world.ports)
+            assert page.items
+            found += [item.model_dump_json() for item in page.items]
+            continuation = page.continuation
+            if continuation is None:
+                return found
+
+    everything = await walk("contributor", 100)
+    assert len(everything) == (4 if read is history.list_events else 2)
+    assert [await walk("contributor", top) for top in (1, 2, 3, 7)] == [everything] * 4
+    assert len(await walk("reader", 7)) > 100
+
+
 async def test_a_deletion_is_taken_up_again_by_who_may_delete() -> None:
     """Reconciling what is on its way out removes it: that takes both, and is told only to who may read the registry."""
     world = await world_of_registries()
