@@ -51,7 +51,10 @@ class Outbox(Protocol):
         """
 
     async def read_events(self, key: RegistryKey, incarnation: str, after: int, through: int) -> Sequence[Event]:
-        """Return the events after one, through another (1 to 100), the oldest first; what was removed is left out."""
+        """Return the events after one, through another (1 to 100), the oldest first.
+
+        What was removed is left out, and what cannot be read: it must not hold back what came after it.
+        """
 
     async def read_cursor(self, key: RegistryKey, incarnation: str, subscriber: str) -> Kept[Cursor] | None:
         """Return how far a subscriber was told of a registry, None when it never was."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from registry_api.domain.delivery import Cursor, Outstanding, Undelivered
 from registry_api.domain.events import Event
@@ -46,10 +47,10 @@ class RegistryOutbox:
         await self._rows.transact(*_write(kept.record, Delete(_key(kept.record), _version(kept))))
 
     async def read_events(self, key: RegistryKey, incarnation: str, after: int, through: int) -> Sequence[Event]:
-        """Return the events after one, through another, the oldest first; what was removed is left out."""
+        """Return the events after one, through another, the oldest first, but for what is gone or cannot be read."""
         first, end = event_key(incarnation, through), event_key(incarnation, after)
         found = await self._rows.range(partition_of(key), first, end, through - after, None)
-        return [parse(Event, row) for row in reversed(found.rows)]
+        return [*readable(partial(parse, Event), reversed(found.rows))]
 
     async def read_cursor(self, key: RegistryKey, incarnation: str, subscriber: str) -> Kept[Cursor] | None:
         """Return how far a subscriber was told of a registry, None when it never was."""

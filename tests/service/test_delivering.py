@@ -16,8 +16,10 @@ from registry_api.service.accepting import Intent
 from registry_api.service.backend import BackendError
 from registry_api.service.messages import Notice
 from registry_api.service.ports import Kept
+from registry_api.storage.keys import event_key
 from registry_api.storage.memory import MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
+from registry_api.storage.rows import Upsert
 from tests.courier import subscriber
 from tests.service.listening import CREATED, DELETED, DRIFTED, FAILED, PROVISIONED, UPDATED, listening, outstanding
 from tests.service.world import ADA, ASKING, SCOPE, World
@@ -35,6 +37,23 @@ async def test_a_life_is_told_in_its_order() -> None:
 
     assert world.letters.types() == [CREATED, PROVISIONED, UPDATED, PROVISIONED, DELETED]
     assert await outstanding(world) == []
+
+
+async def test_an_event_that_cannot_be_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever somebody has put in its place, those after it are told, nothing is left to tell, and the log says so."""
+    world = listening()
+    await world.put("eastus")
+    await world.settle()
+    changed = (await world.put("eastus", description="another")).registry
+    partition, row = "tenant:demo1", event_key(changed.incarnation, changed.events)
+    await world.rows.transact(partition, [Upsert(row, '{"type":"FromANewerBuild"}')])
+    await world.settle()
+    await world.delete()
+    await world.settle()
+
+    assert world.letters.types() == [CREATED, PROVISIONED, PROVISIONED, DELETED]
+    assert await outstanding(world) == []
+    assert f"Row '{row}' of '{partition}' is no Event." in caplog.text
 
 
 async def test_what_is_told_is_harmless_and_enough() -> None:
