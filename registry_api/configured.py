@@ -40,7 +40,7 @@ def is_of_application_insights(given: str) -> bool:
     except ValueError:  # a part has another number of =
         return False
     is_by_key = values.get("authorization", "ikey").lower() == "ikey"
-    return is_by_key and _INSTRUMENTATION_KEY.match(values.get("instrumentationkey", "")) is not None
+    return is_by_key and _INSTRUMENTATION_KEY.fullmatch(values.get("instrumentationkey", "")) is not None
 
 
 def region_names(given: object) -> object:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from registry_api.domain import names
 from registry_api.domain.permissions import BUILT_IN, Grant, Role
 from registry_api.domain.record import Record
 from registry_api.domain.scope import GUID, REGISTRY_TYPE, RESOURCE_GROUP
@@ -16,15 +17,15 @@ Guid = Annotated[
     Field(pattern=f"^{GUID}$"),
 ]
 
-_REGISTRY = rf"(?i:/providers/{re.escape(REGISTRY_TYPE)})/[^/\s]+"
-_SCOPE = rf"/|/subscriptions/[^/\s]+(/resourceGroups/{RESOURCE_GROUP}({_REGISTRY})?)?"
+_REGISTRY = rf"/providers/{re.escape(REGISTRY_TYPE)}/{names.PATTERN.pattern}"
+_SCOPE = rf"(?i)/|/subscriptions/{GUID}(/resourceGroups/{RESOURCE_GROUP}({_REGISTRY})?)?"
 
 
 def _scope(given: str) -> str:
     if not re.fullmatch(_SCOPE, given):
         raise ValueError(
-            "must be '/', or the Azure id of a subscription, of a resource group or of a registry, which ends in "
-            f"/subscriptions/…, in /resourceGroups/… or in /providers/{REGISTRY_TYPE}/…"
+            "must be '/', or the Azure id of a subscription, which is a GUID, of a resource group in it or of a "
+            f"registry there, which ends in /providers/{REGISTRY_TYPE}/…"
         )
     return given
 

@@ -102,12 +102,6 @@ class Problem:
         return replace(self, line=line, column=column)
 
 
-UNREADABLE = Problem(
-    Code.INTERNAL_ERROR,
-    "What is kept of it cannot be read, and nothing was changed; the log tells where, under the request id.",
-)
-
-
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
     """A request that cannot be carried out, with every reason for it."""
 

@@ -18,7 +18,7 @@ import azure.functions as func
 
 from registry_api import bootstrap
 from registry_api.domain.caller import NOBODY, Caller
-from registry_api.domain.problems import UNREADABLE, Code, Problem, Refusal, refuse
+from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.http.errors import error_answer
 from registry_api.http.messages import Answer, Request
 from registry_api.http.route import PREFIX, Route
@@ -97,7 +97,11 @@ async def _answer(req: func.HttpRequest, find: _Find) -> func.HttpResponse:
         answer = error_answer([problem])
     except UnreadableError:
         _log.exception("Request %s needs what cannot be read.", request_id)
-        answer = error_answer([UNREADABLE])
+        problem = Problem(
+            Code.INTERNAL_ERROR,
+            "What is kept of it cannot be read, and was left as it is; the log tells where, under the request id.",
+        )
+        answer = error_answer([problem])
     except Exception:  # noqa: BLE001 - no stack trace may reach a caller
         _log.exception("Request %s failed in a way that nobody foresaw.", request_id)
         problem = Problem(Code.INTERNAL_ERROR, "An unexpected error; the log has it under the request id.")

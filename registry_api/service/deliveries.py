@@ -1,20 +1,17 @@
 """What a webhook brings: documents, each of which is put once, however often the delivery comes."""
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from registry_api.domain.problems import UNREADABLE, Code, Problem, Refusal
+from registry_api.domain.problems import Code, Problem, Refusal
 from registry_api.domain.registry import Registry
 from registry_api.domain.validation import Draft
 from registry_api.service import registries
 from registry_api.service.accepting import Intent, Outcome
 from registry_api.service.once import Key, Once, Use, digest_of
 from registry_api.service.ports import Ports, UnreadableError
-
-_log = logging.getLogger(__name__)
 
 # Longer than any sender tries again (days), and longer than a secret should live: a delivery that has no time in it
 # is protected by this alone from one who has caught it.
@@ -74,13 +71,19 @@ async def deliver(
     Raises:
         Refusal: If its id was used for something else, or something passing speaks against it.
         StorageUnavailable: If a document may or may not have been put.
+        UnreadableError: If nobody can tell what a document's registry is like; all others were put.
         In all cases but the first, the same delivery again goes on where this one has stopped.
     """
     use = await _use_of(delivery, intent, ports)
-    return [
-        await _put(document, use, index, intent, allowed=allowed, ports=ports)
-        for index, document in enumerate(delivery.documents)
-    ]
+    results, unreadable = list[Result](), list[UnreadableError]()
+    for index, document in enumerate(delivery.documents):
+        try:
+            results.append(await _put(document, use, index, intent, allowed=allowed, ports=ports))
+        except UnreadableError as error:
+            unreadable.append(error)
+    if unreadable:
+        raise unreadable[0]
+    return results
 
 
 async def _use_of(delivery: Delivery, intent: Intent, ports: Ports) -> Use:
@@ -109,9 +112,6 @@ async def _put(
         if _PASSING & {problem.code for problem in refusal.problems}:
             raise
         return Result(Verdict.REFUSED, name, problems=refusal.problems)
-    except UnreadableError:  # until somebody has mended it: the same delivery again tries again
-        _log.exception("A document of a delivery is about what cannot be read.")
-        return Result(Verdict.REFUSED, name, problems=[UNREADABLE])
     return Result(_verdict(outcome), outcome.registry.spec.name, outcome.registry)
 
 

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 from registry_api.domain.assignments import RoleBook
 from registry_api.domain.permissions import BUILT_IN, Action, Grant, Permissions, Role
 
-GROUP = "/subscriptions/S1/resourceGroups/RG1"
+WHOLE = "/subscriptions/00000000-0000-0000-0000-0000000000A1"
+GROUP = f"{WHOLE}/resourceGroups/RG1"
 DEMO = f"{GROUP}/providers/Microsoft.MachineLearningServices/registries/Demo1"
 
 
@@ -35,8 +36,8 @@ def test_a_role_has_the_actions_that_it_names(role: Role, actions: str) -> None:
     ("scope", "covers"),
     [
         ("/", True),
-        ("/subscriptions/S1", True),
-        ("/SUBSCRIPTIONS/s1/", True),
+        (WHOLE, True),
+        (f"{WHOLE.upper()}/", True),
         (GROUP, True),
         (GROUP.lower(), True),
         (DEMO, True),
@@ -44,8 +45,8 @@ def test_a_role_has_the_actions_that_it_names(role: Role, actions: str) -> None:
         (DEMO[:-1], False),
         (f"{GROUP}0", False),
         (GROUP[:-1], False),
-        ("/subscriptions/S", False),
-        ("/subscriptions/S2", False),
+        (WHOLE[:-1], False),
+        (f"{WHOLE[:-1]}2", False),
         (f"{DEMO}/models/m", False),
     ],
 )
@@ -57,8 +58,8 @@ def test_a_scope_covers_what_is_at_it_and_below(scope: str, covers: bool) -> Non
 
 def test_permissions_add_up_and_a_denial_wins() -> None:
     """What one role takes away another may give; what is denied above or at a scope nobody gives, in any order."""
-    reader, writer = Grant(BUILT_IN["Reader"], "/subscriptions/S1"), Grant(Role(("*/write",), ("*/read",)), GROUP)
-    denial = Grant(Role(("*/registries/write",)), "/subscriptions/S1", denies=True)
+    reader, writer = Grant(BUILT_IN["Reader"], WHOLE), Grant(Role(("*/write",), ("*/read",)), GROUP)
+    denial = Grant(Role(("*/registries/write",)), WHOLE, denies=True)
 
     assert [Permissions([reader, writer]).allow(action, DEMO) for action in Action] == [True, True, False]
     for grants in ([reader, writer, denial], [denial, writer, reader]):
@@ -78,7 +79,7 @@ def test_whoever_may_read_a_part_may_list_the_whole() -> None:
     permissions = Permissions([Grant(BUILT_IN["Reader"], DEMO)])
 
     assert permissions.allow_somewhere(Action.READ, GROUP.upper())
-    assert permissions.allow_somewhere(Action.READ, "/subscriptions/S1")
+    assert permissions.allow_somewhere(Action.READ, WHOLE)
     assert permissions.allow_somewhere(Action.READ, DEMO)
     assert not permissions.allow_somewhere(Action.READ, f"{GROUP}2")
     assert not permissions.allow_somewhere(Action.WRITE, GROUP)
@@ -109,7 +110,7 @@ def test_a_book_tells_what_a_principal_of_a_tenant_has() -> None:
             "roles": {"Operator": {"actions": ["*/write"], "not_actions": ["*/delete"]}},
             "assignments": [
                 {"tenant": "T1", "principal": "Ada", "role": "Operator", "scope": GROUP},
-                {"tenant": "t1", "principal": "ada", "role": "Owner", "scope": "/subscriptions/S1", "denies": True},
+                {"tenant": "t1", "principal": "ada", "role": "Owner", "scope": WHOLE, "denies": True},
                 {"tenant": "t2", "principal": "ada", "role": "Owner", "scope": "/"},
             ],
         }
@@ -117,7 +118,7 @@ def test_a_book_tells_what_a_principal_of_a_tenant_has() -> None:
 
     assert book.grants_of("t1", "ADA") == [
         Grant(Role(("*/write",), ("*/delete",)), GROUP),
-        Grant(BUILT_IN["Owner"], "/subscriptions/S1", denies=True),
+        Grant(BUILT_IN["Owner"], WHOLE, denies=True),
     ]
     assert book.grants_of("t3", "ada") == []
 
@@ -126,10 +127,13 @@ def test_a_book_tells_what_a_principal_of_a_tenant_has() -> None:
     ("wrong", "told"),
     [
         ({"role": "Ruler"}, "'Ruler' is no role; there are Owner, Contributor, Reader"),
-        ({"scope": "subscriptions/S1"}, "scope"),
-        ({"scope": "/subscriptions/S1/RG1"}, "scope"),
+        ({"scope": WHOLE[1:]}, "scope"),
+        ({"scope": f"{WHOLE}/RG1"}, "scope"),
         ({"scope": ""}, "scope"),
         ({"scope": f"{GROUP}\n"}, "scope"),
+        ({"scope": "/subscriptions/production"}, "which is a GUID"),
+        ({"scope": f"{WHOLE}0"}, "which is a GUID"),
+        ({"scope": f"{DEMO}$"}, "which is a GUID"),
         ({"scope": f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/demo"}, "registries/…"),
         (
             {"scope": f"{GROUP}/providers/Microsoft.MachinLearningServices/registries/demo", "denies": "true"},
@@ -147,11 +151,9 @@ def test_a_book_has_only_what_has_a_meaning(wrong: dict[str, str], told: str) ->
         RoleBook.model_validate({"assignments": [assignment]})
 
 
-@pytest.mark.parametrize(
-    "scope", ["/", "/subscriptions/S1", GROUP, DEMO, DEMO.lower().replace("resourcegroups", "resourceGroups")]
-)
+@pytest.mark.parametrize("scope", ["/", WHOLE, GROUP, DEMO, DEMO.lower()])
 def test_a_scope_is_written_as_azure_writes_it(scope: str) -> None:
-    """Everything, a subscription, a group or a registry, whose type has no case."""
+    """Everything, a subscription, a group or a registry, in any case."""
     assignment = {"tenant": "t1", "principal": "ada", "role": "Owner", "scope": scope}
 
     assert RoleBook.model_validate({"assignments": [assignment]}).grants_of("t1", "ada") == [

@@ -10,13 +10,14 @@ from registry_api.domain.problems import Code, refuse
 from registry_api.domain.scope import Scope
 
 TENANT = "tenant"
-HERE = Scope(subscription_id="s1", resource_group="ml")
-BESIDE = Scope(subscription_id="s1", resource_group="other")
+ONE, ANOTHER = "00000000-0000-0000-0000-0000000000a1", "00000000-0000-0000-0000-0000000000a2"  # subscriptions
+HERE = Scope(subscription_id=ONE, resource_group="ml")
+BESIDE = Scope(subscription_id=ONE, resource_group="other")
 PLACES = {
     "Demo1": (HERE, "a registry in group `ml`"),
     "Demo2": (HERE, "another one in group `ml`"),
     "Demo3": (BESIDE, "one in group `other` of the same subscription"),
-    "Demo4": (Scope(subscription_id="s2", resource_group="ml"), "one in group `ml` of another subscription"),
+    "Demo4": (Scope(subscription_id=ANOTHER, resource_group="ml"), "one in group `ml` of another subscription"),
 }
 """One registry in each place, and the words for it."""
 
@@ -31,12 +32,13 @@ class Actor(NamedTuple):
     may: tuple[str, str, str, str]
 
 
+_WHOLE = f"/subscriptions/{ONE}"
 _GROUP = HERE.id
 _ONE = HERE.registry_id("Demo1")
 ACTORS = {
-    "owner": Actor("Owner of the subscription", (("Owner", "/subscriptions/s1", False),), (_ALL, _ALL, _ALL, _NONE)),
+    "owner": Actor("Owner of the subscription", (("Owner", _WHOLE, False),), (_ALL, _ALL, _ALL, _NONE)),
     "contributor": Actor("Contributor of the group", (("Contributor", _GROUP, False),), (_ALL, _ALL, _NONE, _NONE)),
-    "reader": Actor("Reader of the subscription", (("Reader", "/subscriptions/s1", False),), (_READ,) * 3 + (_NONE,)),
+    "reader": Actor("Reader of the subscription", (("Reader", _WHOLE, False),), (_READ,) * 3 + (_NONE,)),
     "keeper": Actor("Owner of that registry alone", (("Owner", _ONE, False),), (_ALL, _NONE, _NONE, _NONE)),
     "publisher": Actor(
         "a custom role, read and write, over the group", (("Publisher", _GROUP, False),), (_MOST, _MOST, _NONE, _NONE)
@@ -46,7 +48,7 @@ ACTORS = {
     ),
     "mixed": Actor(
         "Reader of the subscription and Contributor of the group",
-        (("Reader", "/subscriptions/s1", False), ("Contributor", _GROUP, False)),
+        (("Reader", _WHOLE, False), ("Contributor", _GROUP, False)),
         (_ALL, _ALL, _READ, _NONE),
     ),
     "restrained": Actor(
@@ -56,7 +58,7 @@ ACTORS = {
     ),
     "banned": Actor(
         "Owner of the group, denied everything in the subscription",
-        (("Owner", _GROUP, False), ("Owner", "/subscriptions/s1", True)),
+        (("Owner", _GROUP, False), ("Owner", _WHOLE, True)),
         (_NONE,) * 4,
     ),
     "nobody": Actor("no role", (), (_NONE,) * 4),

@@ -17,7 +17,7 @@ from registry_api.service import history, planning, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
 from registry_api.service.views import content_of
-from tests.service.actors import ACTORS, BESIDE, HERE, PLACES, ROLES, ROOT, STRANGER, Away, caller
+from tests.service.actors import ACTORS, ANOTHER, BESIDE, HERE, ONE, PLACES, ROLES, ROOT, STRANGER, Away, caller
 from tests.service.world import World
 
 Verb = Callable[[World, str, Inquiry], Awaitable[Any]]
@@ -137,7 +137,7 @@ async def test_a_refusal_names_action_and_scope() -> None:
         await call
     assert str(refused.value) == (
         "AuthorizationFailed: 'reader' may not perform action 'Microsoft.MachineLearningServices/registries/write' "
-        "over scope '/subscriptions/s1/resourceGroups/ml'; a role that has the action must be assigned there or "
+        f"over scope '{HERE.id}'; a role that has the action must be assigned there or "
         "above, and nothing may deny it."
     )
 
@@ -187,7 +187,7 @@ async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
 
 async def test_a_subscription_is_listed_alone() -> None:
     """A subscription without a group is a scope, too."""
-    world, within = await world_of_registries(), Filter(subscription_id="s1")
+    world, within = await world_of_registries(), Filter(subscription_id=ONE)
     page = await reading.list_views(
         within, 9, None, Inquiry(caller("reader"), HERE, within), views=world.views, roles=world.roles
     )
@@ -196,14 +196,14 @@ async def test_a_subscription_is_listed_alone() -> None:
     )
 
     assert [content_of(view)["name"] for view in page.items] == ["Demo1", "Demo2", "Demo3"]
-    with pytest.raises(Refusal, match="over scope '/subscriptions/s1';"):
+    with pytest.raises(Refusal, match=f"over scope '/subscriptions/{ONE}';"):
         await refused
 
 
 async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
     """Who may read the group of one subscription is not refused for the group of the default one."""
     world, within = await world_of_registries(), Filter(resource_group="ml")
-    elsewhere = Inquiry(caller("contributor"), Scope(subscription_id="s2", resource_group="ml"), within)
+    elsewhere = Inquiry(caller("contributor"), Scope(subscription_id=ANOTHER, resource_group="ml"), within)
     page = await reading.list_views(within, 9, None, elsewhere, views=world.views, roles=world.roles)
 
     assert [content_of(view)["name"] for view in page.items] == ["Demo1", "Demo2"]
@@ -211,7 +211,7 @@ async def test_a_group_alone_is_looked_for_in_every_subscription() -> None:
 
 async def test_subscriptions_are_asked_about_side_by_side() -> None:
     """However slow the answers are, a list over many subscriptions takes as long as one of them; what fails is told."""
-    subscriptions = [f"s{number}" for number in range(5)]
+    subscriptions = [ONE, ANOTHER, "s3", "s4", "s5"]
     met = asyncio.Barrier(len(subscriptions))
     failing: set[str] = set()
 
@@ -222,14 +222,14 @@ async def test_subscriptions_are_asked_about_side_by_side() -> None:
             return await (Away() if subscription_id in failing else ROLES).permissions_of(caller, subscription_id)
 
     world = World(roles=ROLES)
-    for name in subscriptions:
-        await registries.put(_document(f"In-{name}"), Intent(ROOT, Scope(name, "ml")), ports=world.ports)
+    for number, subscription in enumerate(subscriptions):
+        await registries.put(_document(f"Demo{number}"), Intent(ROOT, Scope(subscription, "ml")), ports=world.ports)
 
     async def names() -> list[str]:
         page = await reading.list_views(ALL, 9, None, Inquiry(caller("reader"), HERE), views=world.views, roles=Slow())
         return [content_of(view)["name"] for view in page.items]
 
-    assert await names() == ["In-s1"]
+    assert await names() == ["Demo0"]
     failing.add("s4")
     with pytest.raises(Refusal, match="away"):
         await names()
