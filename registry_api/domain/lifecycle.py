@@ -14,11 +14,12 @@ from registry_api.domain.placement import Placement
 from registry_api.domain.problems import Code
 from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.registry import DRIFTED, FALSE, TRUE, Registry, SystemData, Visit, by_region
-from registry_api.domain.resources import Failure, FailureKind, Resource, assign, dismiss, wanted
+from registry_api.domain.resources import Failure, FailureKind, Kind, Resource, ResourceState, assign, dismiss, wanted
 from registry_api.domain.scope import Scope
 from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, steps_of, with_condition, with_ready, with_steps
 
+_REACHED = {Kind.STORAGE_ACCOUNT, Kind.CONTAINER_REGISTRY}  # from the internet, unless that is forbidden
 _UNKNOWN_CAUSE = "No cause could be noted: workers were killed, or did not reach storage; the log has more."
 
 
@@ -93,7 +94,7 @@ def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Re
         acceptance,
         state=ProvisioningState.ACCEPTED,
         deleting=False,
-        resources=_assigned(registry, spec),
+        resources=_with_access(_assigned(registry, spec), registry.spec, spec),
         **changed,
     )
 
@@ -236,7 +237,20 @@ def _is_joined(registry: Registry, spec: RegistrySpec, now: datetime) -> bool:
         return False
     if placement is not None and placement.delegated:
         return False  # what is delegated is one document, which every change alters
-    return wanted(spec, placement) == registry.wanted
+    is_reached_alike = spec.public_network_access == registry.spec.public_network_access
+    return is_reached_alike and wanted(spec, placement) == registry.wanted
+
+
+def _with_access(resources: tuple[Resource, ...], before: RegistrySpec, after: RegistrySpec) -> tuple[Resource, ...]:
+    """Return resources of which those that may be reached from elsewhere are to be seen to, if that changes."""
+    if before.public_network_access == after.public_network_access:
+        return resources
+    return tuple(
+        resource.model_copy(update={"state": ResourceState.PENDING})
+        if resource.kind in _REACHED and resource.state is ResourceState.READY
+        else resource
+        for resource in resources
+    )
 
 
 def _assigned(registry: Registry, spec: RegistrySpec) -> tuple[Resource, ...]:

@@ -252,7 +252,7 @@ class RegistrySpec(Part):
         str,
         BeforeValidator(_one_of("enabled", "disabled")),
         Field(
-            description="Whether the registry may be reached from the internet.",
+            description="Whether its accounts and its container registry may be reached from the internet, on Azure.",
             json_schema_extra={"enum": ["enabled", "disabled"]},
         ),
     ] = "enabled"

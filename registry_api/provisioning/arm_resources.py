@@ -23,7 +23,7 @@ VERSIONS = {
 _DELETING = "Deleting"
 _SUCCEEDED = "Succeeded"
 _BROKEN = {"Failed", "Canceled"}
-_LEFT_OUT = {"isHnsEnabled": False}  # what it means that an answer does not tell
+_LEFT_OUT = {"isHnsEnabled": False, "publicNetworkAccess": "Enabled"}  # what it means that an answer does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +88,16 @@ def describe(registry: Registry, resource: Resource, subscription: str, group: s
     group_id = f"/subscriptions/{subscription}/resourceGroups/{group}"
     home = f"{group_id}/providers/Microsoft.ContainerRegistry/registries/{resource.name}"
     body: dict[str, Any] = {"location": resource.region, "tags": tags_of(registry)}
+    access = {"publicNetworkAccess": registry.spec.public_network_access.capitalize()}
     match resource.kind:
         case Kind.RESOURCE_GROUP:
             path = group_id
         case Kind.STORAGE_ACCOUNT:
             path = f"{group_id}/providers/Microsoft.Storage/storageAccounts/{resource.name}"
-            body |= _storage(resource.storage_config or StorageConfig())
+            body |= _storage(resource.storage_config or StorageConfig(), access)
         case Kind.CONTAINER_REGISTRY:
             path = home
-            body |= {"sku": {"name": "Premium"}, "properties": {"adminUserEnabled": False}}
+            body |= {"sku": {"name": "Premium"}, "properties": {"adminUserEnabled": False, **access}}
         case Kind.REPLICA:
             path = f"{home}/replications/{resource.region}"
             body |= {"properties": {"regionEndpointEnabled": True}}
@@ -126,9 +127,11 @@ def tags_of(registry: Registry) -> dict[str, str]:
     }
 
 
-def _storage(config: StorageConfig) -> dict[str, Any]:
+def _storage(config: StorageConfig, access: Mapping[str, str]) -> dict[str, Any]:
+    # learn.microsoft.com/azure/storage/common/storage-account-overview: a premium StorageV2 has page blobs alone.
+    is_premium = config.storage_account_type.startswith("Premium_")
     return {
-        "kind": "StorageV2",
+        "kind": "BlockBlobStorage" if is_premium else "StorageV2",
         "sku": {"name": config.storage_account_type},
         "properties": {
             "isHnsEnabled": config.storage_account_hns,
@@ -136,6 +139,6 @@ def _storage(config: StorageConfig) -> dict[str, Any]:
             "allowSharedKeyAccess": False,
             "minimumTlsVersion": "TLS1_2",
             "supportsHttpsTrafficOnly": True,
-            "publicNetworkAccess": "Enabled",
+            **access,
         },
     }

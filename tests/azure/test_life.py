@@ -67,6 +67,40 @@ async def test_accounts_are_made_as_asked_for(world: AzureWorld) -> None:
         assert options["minimumTlsVersion"] == "TLS1_2"
 
 
+async def test_a_premium_account_takes_blobs_of_every_kind(world: AzureWorld) -> None:
+    """Of the premium accounts, those for general purposes have room for page blobs alone."""
+    config = {"storage_account_type": "Premium_ZRS"}
+    await converged(world, "eastus", replication_locations=[{"location": "eastus", "storage_config": config}])
+    (account,) = [thing for thing in world.things().values() if thing["type"].endswith("/storageAccounts")]
+
+    assert (account["kind"], account["sku"]["name"]) == ("BlockBlobStorage", "Premium_ZRS")
+
+
+@pytest.mark.parametrize("is_at_rest", [True, False])
+async def test_what_may_not_be_reached_cannot_be(world: AzureWorld, *, is_at_rest: bool) -> None:
+    """Accounts and container registry are closed and opened as the document says, also while they are made."""
+
+    def access() -> set[str]:
+        kinds = ("Microsoft.Storage/storageAccounts", "Microsoft.ContainerRegistry/registries")
+        return {one["properties"]["publicNetworkAccess"] for one in world.things().values() if one["type"] in kinds}
+
+    await world.put("eastus", "westus")
+    if is_at_rest:
+        await world.settle()
+        assert access() == {"Enabled"}
+    await converged(world, "eastus", "westus", public_network_access="disabled")
+    assert access() == {"Disabled"}
+    world.change_thing(
+        (await world.description(Kind.STORAGE_ACCOUNT)).id, properties={"publicNetworkAccess": "Enabled"}
+    )
+    world.advance(CHECK_INTERVAL.total_seconds())
+    await world.tick()
+    await world.settle()
+    assert access() == {"Disabled"}
+    await converged(world, "eastus", "westus", public_network_access="enabled")
+    assert access() == {"Enabled"}
+
+
 async def test_nothing_is_asked_for_twice(world: AzureWorld) -> None:
     """Every resource is put once, however often it has to be looked at until it is there."""
     await converged(world, "eastus", "westus")

@@ -301,7 +301,7 @@ def test_a_change_that_alters_no_resource_joins_what_is_under_way() -> None:
     """The spec is new, with its generation and who wrote it; what is under way goes on as it was, up to that spec."""
     eve = Caller(tenant="tenant", name="eve")
     for before in (created("eastus", "westus"), begun(created("eastus", "westus")), _removing(), _repairing()):
-        words = before.spec.model_copy(update={"tags": {"team": "ml"}, "public_network_access": "disabled"})
+        words = before.spec.model_copy(update={"tags": {"team": "ml"}, "deletion_protection": True})
         after = lifecycle.update(before, words, acceptance(7, NOW + timedelta(minutes=59), eve))
 
         generation = before.generation + 1
@@ -324,6 +324,7 @@ def test_other_changes_begin_an_operation_of_their_own() -> None:
     delegated = running.model_copy(update={"placement": Placement(subscription_id="s", delegated=True)})
     for before, other in (
         (running, spec("eastus", "westus")),
+        (running, running.spec.model_copy(update={"public_network_access": "disabled"})),
         (running, _with_accounts(running.spec, 2)),
         (canceled, running.spec.model_copy(update=words)),
         (succeeded("eastus"), running.spec.model_copy(update=words)),

@@ -323,6 +323,8 @@ async def test_a_plan_tells_whether_there_is_a_registry() -> None:
     await world.settle()
     more = await planning.preview(document("eastus", "westus"), Intent(ADA, SCOPE), ports=world.ports)
     same = await planning.preview(document("eastus"), Intent(ADA, SCOPE), ports=world.ports)
+    closed = document("eastus", public_network_access="disabled")
+    shut = await planning.preview(closed, Intent(ADA, SCOPE), ports=world.ports)
 
     assert (new.is_new, more.is_new, same.is_new) == (True, False, False)
     assert [change.path for change in more.changes] == ["replication_locations.westus"]
@@ -331,6 +333,10 @@ async def test_a_plan_tells_whether_there_is_a_registry() -> None:
         ("Create", "ContainerRegistryReplica", "westus"),
     ]
     assert (same.changes, same.actions, same.problems) == ((), (), ())
+    assert [(action.verb, action.resource.kind.value) for action in shut.actions] == [
+        ("Repair", "StorageAccount"),
+        ("Repair", "ContainerRegistry"),
+    ]
 
 
 async def test_a_page_is_never_longer_than_asked_for() -> None:

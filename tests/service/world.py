@@ -11,7 +11,7 @@ from registry_api.domain.operation import Operation
 from registry_api.domain.permissions import BUILT_IN, Grant, Permissions
 from registry_api.domain.plan import Action, Observation, Presence, Verb
 from registry_api.domain.registry import Registry
-from registry_api.domain.resources import Resource
+from registry_api.domain.resources import Kind, Resource
 from registry_api.domain.scope import Scope
 from registry_api.domain.subscribers import Subscriber
 from registry_api.domain.validation import Draft, examine
@@ -89,10 +89,10 @@ class MemoryBackend:
         self.refuse: Callable[[Resource], BackendError | None] = lambda _: None
         self.blind: Callable[[Resource], BackendError | None] = lambda _: None
         self._waiting: dict[tuple[str, str, str], tuple[int, Presence]] = {}
+        self._access: dict[tuple[str, str, str], str] = {}  # from the internet
 
     async def observe(self, registry: Registry, resource: Resource) -> Observation:
         """Tell what there is of a resource."""
-        del registry
         if (error := self.blind(resource)) is not None:
             raise error
         key = _place(resource)
@@ -104,16 +104,20 @@ class MemoryBackend:
             del self._waiting[key]
             self.there[key] = after
         presence = self.there.get(key, Presence.ABSENT)
+        access = registry.spec.public_network_access
+        if presence is Presence.READY and self._access.get(key, access) != access and resource.key in registry.wanted:
+            presence = Presence.DIFFERENT
         return Observation(presence, {} if presence is Presence.ABSENT else {"id": "/".join(key)})
 
     async def start(self, registry: Registry, action: Action) -> None:
         """Start an action."""
-        del registry
         if (error := self.refuse(action.resource)) is not None:
             raise error
         self.calls.append((action.verb, action.resource.kind, action.resource.region))
         after = Presence.ABSENT if action.verb is Verb.DELETE else Presence.READY
         self._waiting[_place(action.resource)] = self.looks, after
+        if action.resource.kind in {Kind.STORAGE_ACCOUNT, Kind.CONTAINER_REGISTRY}:
+            self._access[_place(action.resource)] = registry.spec.public_network_access
 
     def lose(self, region: str) -> None:
         """Let everything in a region be gone, as if somebody had removed it."""
