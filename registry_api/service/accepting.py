@@ -16,7 +16,7 @@ from registry_api.domain.problems import Code, refuse
 from registry_api.domain.registry import Registry, Visit
 from registry_api.service import announcing
 from registry_api.service.announcing import announce
-from registry_api.service.authorizing import Inquiry, see
+from registry_api.service.authorizing import Inquiry, look_up, see
 from registry_api.service.ports import Conflict, Ports
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Replay
@@ -69,7 +69,7 @@ async def change(
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
     for _ in range(_ATTEMPTS):
-        stored = await ports.store.read(key)
+        stored = await look_up(ports.store.read(key), action, key.name, intent, ports.roles)
         seen = await see(stored, action, key.name, intent, ports.roles)
         if seen is not None and further is not None:
             seen = await see(stored, further(seen), key.name, intent, ports.roles)

@@ -5,7 +5,7 @@ that would be where the request says, or, if it says nothing, where the settings
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +14,7 @@ from registry_api.domain.filters import ALL, Filter
 from registry_api.domain.permissions import Action, Permissions
 from registry_api.domain.problems import Code, Refusal, quote, refuse
 from registry_api.domain.scope import Scope, parse_group
-from registry_api.service.ports import Roles
+from registry_api.service.ports import Roles, UnreadableError
 
 if TYPE_CHECKING:
     from registry_api.domain.registry import Registry
@@ -30,6 +30,20 @@ class Inquiry:
     caller: Caller
     scope: Scope  # where a registry that is not there would be
     within: Filter = ALL  # the scope that the caller names; a registry outside of it is none
+
+
+async def look_up(reading: Awaitable[T], action: Action, name: str, inquiry: Inquiry, roles: Roles) -> T:
+    """Return what is read of a registry. If nobody can tell what that is, it is told as such to whom it may concern.
+
+    Raises:
+        Refusal: If it cannot be read, and the caller may not do what it asks for where the registry would be.
+        UnreadableError: If it cannot be read, and the caller may.
+    """
+    try:
+        return await reading
+    except UnreadableError:
+        await authorize(action, name, inquiry, roles)
+        raise
 
 
 async def see(stored: "Stored | None", action: Action, name: str, inquiry: Inquiry, roles: Roles) -> "Registry | None":

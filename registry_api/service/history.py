@@ -15,7 +15,7 @@ from registry_api.domain.problems import Code, quote, refuse
 from registry_api.service import reading
 from registry_api.service.accepting import Intent
 from registry_api.service.announcing import commit
-from registry_api.service.authorizing import Inquiry, may_see, readable, see
+from registry_api.service.authorizing import Inquiry, look_up, may_see, readable
 from registry_api.service.ports import Conflict, Page, Ports
 from registry_api.service.recording import commit_of
 from registry_api.service.records import Revision
@@ -54,7 +54,10 @@ async def cancel(operation_id: str, intent: Intent, *, ports: Ports) -> Operatio
     caller = intent.caller
     for _ in range(_ATTEMPTS):
         # In this order: an operation that is not the registry's newest has ended before the registry was read.
-        stored = await ports.store.read(_key_of(operation_id, caller)) if is_operation_id(operation_id) else None
+        stored = None
+        if is_operation_id(operation_id):
+            found = ports.store.read(_key_of(operation_id, caller))
+            stored = await look_up(found, Action.WRITE, registry_key_in(operation_id), intent, ports.roles)
         operation = await _operation(operation_id, Action.WRITE, intent, ports)
         if operation.is_terminal or stored is None or stored.registry.operation.id != operation_id:
             return operation
@@ -135,13 +138,18 @@ async def _operation(operation_id: str, action: Action, inquiry: Inquiry, ports:
     operation, name = None, registry_key_in(operation_id)
     if is_operation_id(operation_id):
         key = _key_of(operation_id, inquiry.caller)
-        operation = await ports.store.read_operation(key, operation_id)
-        if operation is None and (stored := await ports.store.read(key)) is not None:
-            newest = stored.registry.operation  # which is kept for as long as the registry
-            operation = newest if newest.id == operation_id else None
+        operation = await look_up(_read_operation(key, operation_id, ports), action, name, inquiry, ports.roles)
     is_seen = await may_see(action, name, operation.scope if operation else None, inquiry, ports.roles)
     if operation is None or not is_seen:
         raise refuse(Code.OPERATION_NOT_FOUND, f"There is no operation {quote(operation_id)}.", "id")
+    return operation
+
+
+async def _read_operation(key: RegistryKey, operation_id: str, ports: Ports) -> Operation | None:
+    operation = await ports.store.read_operation(key, operation_id)
+    if operation is None and (stored := await ports.store.read(key)) is not None:
+        newest = stored.registry.operation  # which is kept for as long as the registry
+        operation = newest if newest.id == operation_id else None
     return operation
 
 
@@ -184,9 +192,7 @@ async def _list(
 
     page = await read_visible(limit, continuation)
     if not page.items and continuation is None:
-        registry = await see(await ports.store.read(key), Action.READ, name, inquiry, ports.roles)
-        if registry is None:
-            raise reading.not_found(name)
+        await reading.read(name, inquiry, ports=ports)  # refuses what is not there for the caller
     # That there is more is told only of what the caller may read.
     is_more = page.continuation is not None and (await read_visible(_LOOK_AHEAD, page.continuation)).items
     return Page(page.items, page.continuation if is_more else None)

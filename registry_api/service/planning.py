@@ -11,7 +11,7 @@ from registry_api.domain.problems import Problem
 from registry_api.domain.registry import Visit
 from registry_api.domain.validation import Draft
 from registry_api.service.accepting import Intent
-from registry_api.service.authorizing import see
+from registry_api.service.authorizing import look_up, see
 from registry_api.service.ports import Ports
 from registry_api.service.registries import key_of_document, put_decision
 
@@ -32,7 +32,7 @@ async def preview(document: Draft, intent: Intent, *, allowed: frozenset[str] | 
         Refusal: With everything that speaks against it.
     """
     key = key_of_document(document, intent, allowed)
-    stored = await ports.store.read(key)
+    stored = await look_up(ports.store.read(key), permissions.Action.READ, key.name, intent, ports.roles)
     registry = await see(stored, permissions.Action.READ, key.name, intent, ports.roles)
     now = ports.clock.now()
     visit = Visit(token=ports.ids.visit_token(), due=now)

@@ -9,7 +9,7 @@ from registry_api.domain.filters import Filter
 from registry_api.domain.names import RegistryKey, is_registry_name
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Refusal, quote, refuse
-from registry_api.service.authorizing import Inquiry, authorize_listing, may_see, readable, see
+from registry_api.service.authorizing import Inquiry, authorize_listing, look_up, may_see, readable, see
 from registry_api.service.ports import Page, Ports, Roles, Views
 from registry_api.service.views import View, content_of, groups_of, id_of, scope_of
 
@@ -32,7 +32,8 @@ async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> "Registry":
     """
     if not is_registry_name(name):
         raise not_found(name)
-    stored = await ports.store.read(RegistryKey.of(inquiry.caller.tenant, name))
+    reading = ports.store.read(RegistryKey.of(inquiry.caller.tenant, name))
+    stored = await look_up(reading, Action.READ, name, inquiry, ports.roles)
     registry = await see(stored, Action.READ, name, inquiry, ports.roles)
     if registry is None:
         raise not_found(name)
@@ -47,7 +48,7 @@ async def read_view(name: str, inquiry: Inquiry, *, views: Views, roles: Roles) 
     """
     if not is_registry_name(name):
         raise not_found(name)
-    view = await views.read(RegistryKey.of(inquiry.caller.tenant, name))
+    view = await look_up(views.read(RegistryKey.of(inquiry.caller.tenant, name)), Action.READ, name, inquiry, roles)
     is_seen = await may_see(Action.READ, name, scope_of(view) if view else None, inquiry, roles)
     if view is None or not is_seen:
         raise not_found(name)

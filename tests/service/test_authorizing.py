@@ -16,8 +16,10 @@ from registry_api.domain.validation import examine
 from registry_api.service import history, planning, reading, registries
 from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
+from registry_api.service.ports import UnreadableError
 from registry_api.service.views import content_of
-from tests.service.actors import ACTORS, ANOTHER, BESIDE, HERE, ONE, PLACES, ROLES, ROOT, STRANGER, Away, caller
+from registry_api.storage.rows import Upsert
+from tests.service.actors import ACTORS, ANOTHER, BESIDE, HERE, ONE, PLACES, ROLES, ROOT, STRANGER, TENANT, Away, caller
 from tests.service.world import World
 
 Verb = Callable[[World, str, Inquiry], Awaitable[Any]]
@@ -183,6 +185,31 @@ async def test_a_named_scope_is_listed_by_whoever_may_read_in_it(
         assert (await answer(listing))[0] == expected
     else:
         assert [content_of(view)["name"] for view in (await listing).items] == expected
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_what_cannot_be_read_is_told_to_whom_it_may_concern(verb: str) -> None:
+    """Who may not do what it asks for learns no more of a damaged registry than of one that never was."""
+    _, call = VERBS[verb]
+    world = await world_of_registries()
+    operation = await _operation_of(world, "Demo1")
+    for row in ("registry", f"op:{operation}"):
+        await world.rows.transact(f"{TENANT}:demo1", [Upsert(row, "garbage")])
+    if verb in {"operation", "cancel"}:
+
+        async def call(world: World, name: str, inquiry: Inquiry) -> Any:
+            asked = operation if name == "Demo1" else "never1.1"
+            if verb == "cancel":
+                return await history.cancel(asked, _intent(inquiry), ports=world.ports)
+            return await history.read_operation(asked, inquiry, ports=world.ports)
+
+    for inquiry in (Inquiry(caller("nobody"), HERE), scoped(caller("nobody"), HERE)):
+        damaged = await answer(call(world, "Demo1", inquiry), without="Demo1")
+        assert damaged == await answer(call(world, "Never1", inquiry), without="Never1")
+        assert damaged[0] == "AuthorizationFailed"
+    if verb not in {"operations", "events", "undelivered"}:  # which have rows of their own
+        with pytest.raises(UnreadableError):
+            await call(world, "Demo1", Inquiry(caller("contributor"), HERE))
 
 
 async def test_a_subscription_is_listed_alone() -> None:
