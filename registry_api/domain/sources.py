@@ -1,7 +1,5 @@
 """Who may send webhooks, how each proves it, and what it may touch: as the service's operator says it."""
 
-import binascii
-from base64 import b64decode
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -11,9 +9,8 @@ from registry_api.domain.assignments import Guid
 from registry_api.domain.caller import Caller
 from registry_api.domain.record import Record
 from registry_api.domain.scope import RESOURCE_GROUP, Scope
+from registry_api.domain.signing import key_in
 
-_PREFIX = "whsec_"
-_KEY_BYTES = range(24, 65)  # as Standard Webhooks has it
 MOST_SECRETS = 5  # of a source, while they are changed
 _SHORTEST = 24  # characters of a secret of another kind
 
@@ -49,23 +46,19 @@ class WebhookSource(Record):
             raise ValueError("hook_subscription goes with azure-devops, and with nothing else")
         if (self.kind is SourceKind.GITHUB) != (self.repository is not None):
             raise ValueError("repository goes with github, and with nothing else")
-        if self.kind is SourceKind.STANDARD and not all(len(key) in _KEY_BYTES for key in self.keys):
-            raise ValueError("a secret of Standard Webhooks has 24 to 64 bytes")
+        if self.kind is SourceKind.STANDARD:
+            _ = self.keys  # raises what is wrong with one
         return self
 
     @property
     def keys(self) -> tuple[bytes, ...]:
-        """Return the secrets as bytes; those of Standard Webhooks are written in base64.
+        """Return the secrets as bytes.
 
         Raises:
-            ValueError: If one is not.
+            ValueError: If one is none.
         """
-        if self.kind is not SourceKind.STANDARD:
-            return tuple(secret.encode() for secret in self.secrets)
-        try:
-            return tuple(b64decode(secret.removeprefix(_PREFIX), validate=True) for secret in self.secrets)
-        except binascii.Error:
-            raise ValueError("a secret of Standard Webhooks is base64") from None
+        key_of = key_in if self.kind is SourceKind.STANDARD else str.encode
+        return tuple(map(key_of, self.secrets))
 
     @property
     def caller(self) -> Caller:

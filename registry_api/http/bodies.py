@@ -200,7 +200,9 @@ class RevisionBody(Body):
     accepted_by: str
     operation: str
     spec: SpecBody
-    changes: list[ChangeBody]
+    changes: Annotated[
+        list[ChangeBody] | None, Field(description="Null where the revision before is not there any more.")
+    ]
 
 
 class RevisionPage(Body):

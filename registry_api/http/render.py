@@ -57,7 +57,7 @@ def revision_body(item: RevisionWithChanges) -> RevisionBody:
         accepted_by=revision.accepted_by,
         operation=revision.operation,
         spec=revision.spec.model_dump(mode="json", exclude_none=True),
-        changes=_changes(item.changes),
+        changes=None if item.changes is None else _changes(item.changes),
     )
 
 

@@ -5,19 +5,19 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from http import HTTPStatus
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from registry_api.domain.delivery import DeliveryFailure
+from registry_api.domain.signing import key_in
 from registry_api.domain.subscribers import Subscriber
 from registry_api.notification.destinations import DestinationRefusedError, connector
+from registry_api.retry_after import rest_of
 from registry_api.service.audience import DeliveryError, Letter
 
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - how secrets begin
 _LONGEST_TEXT = 8190  # of a line and of a header of the answer
 
 
@@ -66,26 +66,22 @@ class HttpCourier:
                     mailbox.url, data=letter.body, headers=_headers(letter, mailbox.secrets), allow_redirects=False
                 ) as response,
             ):
-                status, retry_after = response.status, response.headers.get("Retry-After")
+                status, retry_after = response.status, response.headers.get("Retry-After", "")
         except DestinationRefusedError:
             raise _error("Its address is not one of the public internet.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # What the error says may repeat the address, and with it a secret.
             raise _error(f"It cannot be reached: {type(error).__name__}.") from None
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise _error(_cause(status), status=status, retry_after=_pause(retry_after, letter.time))
+            raise _error(_cause(status), status=status, retry_after=rest_of(retry_after, letter.time))
 
 
 def signatures(letter: Letter, secrets: Iterable[str]) -> str:
     """Return the signatures of a letter, one by each secret."""
     signed = b".".join((letter.id.encode(), str(_seconds(letter)).encode(), letter.body))
     return " ".join(
-        f"v1,{base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()}" for secret in secrets
+        f"v1,{base64.b64encode(hmac.digest(key_in(secret), signed, hashlib.sha256)).decode()}" for secret in secrets
     )
-
-
-def _key(secret: str) -> bytes:
-    return base64.b64decode(secret.removeprefix(_SECRET_PREFIX))
 
 
 def _seconds(letter: Letter) -> int:
@@ -111,15 +107,3 @@ def _cause(status: int) -> str:
 
 def _error(cause: str, *, status: int = 0, retry_after: timedelta | None = None) -> DeliveryError:
     return DeliveryError(DeliveryFailure(cause=cause, retry_after=retry_after, final=status == HTTPStatus.GONE))
-
-
-def _pause(told: str | None, now: datetime) -> timedelta | None:
-    """Return for how long the subscriber wants to be left alone: it tells seconds or a date (RFC 9110, 10.2.3)."""
-    if told is None:
-        return None
-    try:
-        if told.isascii() and told.isdigit():
-            return timedelta(seconds=int(told[:9]))
-        return max(parsedate_to_datetime(told) - now, timedelta(0))
-    except (ValueError, TypeError, OverflowError):
-        return None

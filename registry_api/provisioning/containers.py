@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from azure.storage.blob.aio import ContainerClient
 from registry_api.domain.problems import Code
 from registry_api.domain.resources import Failure, FailureKind
 from registry_api.provisioning.accounts import account_of
+from registry_api.retry_after import rest_of
 from registry_api.service.backend import BackendError
 
 CALL_SECONDS = 10.0
@@ -217,8 +218,8 @@ def _code(error: HttpResponseError) -> str | None:
 
 
 def _retry_after(error: HttpResponseError) -> timedelta | None:
-    seconds = str(getattr(error.response, "headers", {}).get("retry-after", ""))
-    return timedelta(seconds=int(seconds)) if seconds.isascii() and seconds.isdigit() else None
+    given = getattr(error.response, "headers", {}).get("retry-after", "")
+    return rest_of(str(given), datetime.now(UTC))
 
 
 def _block(number: int) -> str:

@@ -28,10 +28,10 @@ _Record = TypeVar("_Record", Operation, Event, Undelivered)
 
 
 class RevisionWithChanges(NamedTuple):
-    """A revision and how it differs from the one before."""
+    """A revision and how it differs from the one before; None where that one is not there any more."""
 
     revision: Revision
-    changes: Sequence[Change]
+    changes: Sequence[Change] | None
 
 
 async def read_operation(operation_id: str, inquiry: Inquiry, *, ports: Ports) -> Operation:
@@ -121,12 +121,13 @@ async def list_revisions(
     before = [*page.items[1:]]
     if page.continuation is not None:
         before += (await store.list_revisions(registry.key, registry.incarnation, 1, page.continuation)).items
-    specs = [revision.spec for revision in before]
-    with_changes = [
-        RevisionWithChanges(revision, changes(specs[index] if index < len(specs) else None, revision.spec))
-        for index, revision in enumerate(page.items)
-    ]
-    return Page(with_changes, page.continuation)
+    specs = {revision.generation: revision.spec for revision in before}
+
+    def changes_of(revision: Revision) -> Sequence[Change] | None:
+        is_known = revision.generation == 1 or revision.generation - 1 in specs
+        return changes(specs.get(revision.generation - 1), revision.spec) if is_known else None
+
+    return Page([RevisionWithChanges(one, changes_of(one)) for one in page.items], page.continuation)
 
 
 async def _operation(operation_id: str, action: Action, inquiry: Inquiry, ports: Ports) -> Operation:

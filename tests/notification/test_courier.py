@@ -134,7 +134,11 @@ async def test_every_success_counts(receiver: HttpReceiver, status: int) -> None
         (429, {"Retry-After": "soon"}, {"cause": "It answered 429."}),
         (429, {"Retry-After": "-5"}, {"cause": "It answered 429."}),
         (429, {"Retry-After": "9" * 400}, {"cause": "It answered 429.", "retry_after": timedelta(seconds=999_999_999)}),
-        (429, {"Retry-After": "Thu, 01 Jan 2026 00:05:00"}, {"cause": "It answered 429."}),
+        (
+            429,
+            {"Retry-After": "Thu, 01 Jan 2026 00:05:00"},
+            {"cause": "It answered 429.", "retry_after": timedelta(minutes=5)},
+        ),
     ],
 )
 async def test_a_refusal_says_what_it_means(

@@ -14,7 +14,7 @@ from registry_api.service.accepting import Intent
 from registry_api.service.authorizing import Inquiry
 from registry_api.service.ports import Conflict, Page
 from registry_api.service.records import Commit
-from registry_api.storage.rows import ANY_VERSION, Delete
+from registry_api.storage.rows import ANY_VERSION, Delete, Upsert
 from tests.service.world import ADA, ASKING, SCOPE, World
 
 ELSEWHERE = Filter(subscription_id="sub", resource_group="another")
@@ -65,7 +65,7 @@ async def test_a_revision_is_compared_with_the_one_before_it_also_on_the_next_pa
     """Each revision tells what it changed; only the first one of all has nothing before it."""
     world = await eventful(2)
     told = [
-        [[(change.path, change.before, change.after) for change in item.changes] for item in page]
+        [[(change.path, change.before, change.after) for change in item.changes or ()] for item in page]
         for page in await pages(history.list_revisions, world, 1)
     ]
 
@@ -73,6 +73,23 @@ async def test_a_revision_is_compared_with_the_one_before_it_also_on_the_next_pa
     assert told[1] == [[("description", "0", "1")]]
     assert ("description", None, "0") in told[2][0]
     assert len(told) == 3
+
+
+async def test_what_a_revision_has_changed_is_not_known_without_the_one_before_it() -> None:
+    """Whether that is not kept any more or cannot be read: nothing is told of what differs from an older one."""
+    world = await eventful(2)
+    incarnation = (await world.read()).incarnation
+
+    async def told(top: int) -> list[tuple[int, bool]]:
+        page = await history.list_revisions("Demo1", top, None, ASKING, ports=world.ports)
+        return [(item.revision.generation, item.changes is not None) for item in page.items]
+
+    assert await told(9) == [(3, True), (2, True), (1, True)]
+    rows = (await world.rows.range("tenant:demo1", f"rev:{incarnation}:", f"rev:{incarnation};", 9, None)).rows
+    await world.rows.transact("tenant:demo1", [Upsert(rows[1].key, "garbage")])
+    assert (await told(1), await told(9)) == ([(3, False)], [(3, False), (1, True)])
+    await world.rows.transact("tenant:demo1", [Delete(rows[1].key, ANY_VERSION), Delete(rows[2].key, ANY_VERSION)])
+    assert await told(9) == [(3, False)]
 
 
 @pytest.mark.parametrize("read", [history.list_operations, history.list_events, history.list_revisions])
