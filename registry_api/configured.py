@@ -3,6 +3,7 @@
 What is wrong is told without the text.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ from pydantic import (
 
 from registry_api.domain import regions, signing
 from registry_api.domain.addresses import is_numeric, is_public
-from registry_api.domain.assignments import Assigned, Guid, RoleBook
+from registry_api.domain.assignments import Assigned, Assignment, Guid, RoleBook, RoleDefinition
 from registry_api.domain.record import Record
 from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
@@ -74,6 +75,35 @@ class PipelineKey(Record):
 
 _AT_FIRST_USE = ConfigDict(defer_build=True)
 
+
+def _json(text: str) -> object:
+    """Return what a JSON says.
+
+    Raises:
+        ValueError: If it is none, or has a name twice: what stands first would be lost without a word.
+    """
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if _has_twice(name for name, _ in pairs):
+            raise ValueError("a name stands twice in it")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except RecursionError:
+        raise ValueError("it is too deep") from None
+
+
+def _wrong(error: ValueError, *models: type[Record]) -> str:
+    """Return where something is wrong and why, in words that are ours: names that no model has may be secrets."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    known = {name for model in models for name in model.model_fields}
+    place = ".".join(str(step) for step in first["loc"] if isinstance(step, int) or step in known)
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
 _KEYS = TypeAdapter(tuple[PipelineKey, ...], config=_AT_FIRST_USE)
 _OF_NOTHING = sha256(b"").hexdigest()  # what a command prints whose key was empty
 
@@ -83,12 +113,12 @@ def keys(given: object) -> object:
     if not given or not isinstance(given, str):
         return given or ()
     try:
-        found = _KEYS.validate_json(given)
-    except ValidationError:
+        found = _KEYS.validate_python(_json(given))
+    except ValueError as error:
         fields = ", ".join(PipelineKey.model_fields)
         raise ValueError(
             f"must be a JSON list of keys with {fields}: tenant and object_id GUIDs, roles a list of role and scope, "
-            "sha256 of the key in hex"
+            f"sha256 of the key in hex; {_wrong(error, PipelineKey, Assigned)}"
         ) from None
     if any(key.sha256 == _OF_NOTHING for key in found):
         raise ValueError("has the hash of an empty key, which everybody can send")
@@ -106,13 +136,11 @@ def roles(given: object) -> object:
     except (OSError, ValueError) as error:
         raise ValueError(f"must be JSON, or the path of a file of it: {type(error).__name__}") from None
     try:
-        book = RoleBook.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        book = RoleBook.model_validate(_json(text))
+    except ValueError as error:
         raise ValueError(
             "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
-            f"role and scope, perhaps denies): {place}: {first['msg']}"
+            f"role and scope, perhaps denies); {_wrong(error, RoleBook, RoleDefinition, Assignment)}"
         ) from None
     # With anything else nobody is meant, and what is denied would be denied to nobody.
     if not all(is_guid(one.tenant) and is_guid(one.principal) for one in book.assignments):
@@ -122,7 +150,7 @@ def roles(given: object) -> object:
 
 def _secret(given: str) -> str:
     if not given.startswith(signing.PREFIX):
-        raise ValueError("no secret")
+        raise ValueError(f"it has to begin with {signing.PREFIX}")
     signing.key_in(given)
     return given
 
@@ -141,10 +169,13 @@ class Subscription(Record):
     @field_validator("url")
     @classmethod
     def _plain(cls, given: str) -> str:
-        address = urlsplit(given)
-        is_whole = address.hostname and address.port != 0  # to read a port that is none raises a ValueError
+        try:
+            address = urlsplit(given)
+            is_whole = bool(address.hostname) and address.port != 0
+        except ValueError:  # whose words repeat what was given
+            is_whole = False
         if not is_whole or address.username is not None or address.fragment or not given.isprintable():
-            raise ValueError("no address")
+            raise ValueError("it has to be an address without credentials and fragment")
         return given
 
     @property
@@ -174,12 +205,12 @@ def subscriptions(given: object) -> object:
     if not given or not isinstance(given, str):
         return given or ()
     try:
-        return _SUBSCRIPTIONS.validate_json(given)
-    except ValidationError:
+        return _SUBSCRIPTIONS.validate_python(_json(given))
+    except ValueError as error:
         raise ValueError(
             "must be a JSON list of subscribers with name (letters, digits, _ and -), tenant (a GUID), url (without "
             "credentials and fragment), secrets (a list of whsec_ and 24 to 64 bytes in base64) and perhaps types "
-            f"({', '.join(NotificationType)})"
+            f"({', '.join(NotificationType)}); {_wrong(error, Subscription)}"
         ) from None
 
 
@@ -191,13 +222,14 @@ def webhooks(given: object) -> object:
     if not given or not isinstance(given, str):
         return given or ()
     try:
-        sources = _WEBHOOKS.validate_json(given)
-    except ValidationError:
+        sources = _WEBHOOKS.validate_python(_json(given))
+    except ValueError as error:
         fields = ", ".join(WebhookSource.model_fields)
         raise ValueError(
             f"must be a JSON list of sources with {fields}: name in lower case, kind standard, github or azure-devops, "
             "tenant and object_id GUIDs, secrets a list of 24 characters or more each (for standard, base64 of 24 to "
-            "64 bytes), hook_subscription a GUID for azure-devops alone, repository an owner/name for github alone"
+            "64 bytes), hook_subscription a GUID for azure-devops alone, repository an owner/name for github alone; "
+            f"{_wrong(error, WebhookSource)}"
         ) from None
     if _has_twice(source.name for source in sources):
         raise ValueError("names a source twice")

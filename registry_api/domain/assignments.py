@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from registry_api.domain import names
-from registry_api.domain.permissions import BUILT_IN, Grant, Role
+from registry_api.domain.permissions import BUILT_IN, Action, Grant, Role
 from registry_api.domain.record import Record
 from registry_api.domain.scope import GUID, REGISTRY_TYPE, RESOURCE_GROUP
 
@@ -70,10 +70,15 @@ class RoleBook(Record):
 
     @model_validator(mode="after")
     def _clear(self) -> Self:
-        built_in = {name.lower() for name in BUILT_IN}
-        for name in self.roles:
-            if name.lower() in built_in:
-                raise ValueError(f"'{name}' is the name of a built-in role; a custom one needs another")
+        taken = {name.lower() for name in BUILT_IN}
+        for name, role in self.roles.items():
+            if name.lower() in taken or name != name.strip() or not name:
+                raise ValueError(
+                    f"'{name}' is no name for a custom role: it needs one of its own, without blanks around"
+                )
+            taken.add(name.lower())
+            if not any(Role(role.actions, role.not_actions).has(action) for action in Action):
+                raise ValueError(f"role '{name}' has none of the actions {', '.join(Action)}")
         for assignment in self.assignments:
             self.check(assignment)
         return self

@@ -169,6 +169,17 @@ async def test_the_developer_is_there_in_development_only(environment: dict[str,
             {"REGISTRY_KEYS": json.dumps([PIPELINE | {"roles": [{"role": "Ruler", "scope": "/"}]}])},
             "'Ruler' is no role; there are Owner, Contributor, Reader",
         ),
+        (
+            {"REGISTRY_KEYS": json.dumps([PIPELINE | {"roles": [{"role": "Owner", "scope": "/secret"}]}])},
+            "in hex; 0.roles.0.scope: Value error, must be '/', or the Azure id of a subscription",
+        ),
+        ({"REGISTRY_KEYS": '[{"secret": 1, "secret": 2}]'}, "in hex; a name stands twice in it"),
+        (
+            {"REGISTRY_ROLES": '{"assignments": [{"secret": 1}], "assignments": []}'},
+            "perhaps denies); a name stands twice in it",
+        ),
+        ({"REGISTRY_ROLES": '{"assignments": secret}'}, "Expecting value: line 1 column 17"),
+        ({"REGISTRY_ROLES": '{"assignments":' + "[" * 100_000}, "it is too deep"),
         ({"REGISTRY_ROLES": "/no/such/secret"}, "REGISTRY_ROLES: must be JSON, or the path of a file of it"),
         ({"REGISTRY_ROLES": '{"assignment": ["secret"]}'}, "REGISTRY_ROLES: must be JSON with 'roles'"),
         (

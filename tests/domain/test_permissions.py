@@ -161,8 +161,24 @@ def test_a_scope_is_written_as_azure_writes_it(scope: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["Owner", "reader"])
+@pytest.mark.parametrize("name", ["Owner", "reader", " Reader", "Other ", "", "PUBLISHER"])
 def test_a_custom_role_has_a_name_of_its_own(name: str) -> None:
     """Whoever reads that somebody is a Reader must be right about what that is."""
-    with pytest.raises(ValidationError, match=f"'{name}' is the name of a built-in role"):
-        RoleBook.model_validate({"roles": {name: {"actions": []}}})
+    role = {"actions": ["*/read"]}
+    with pytest.raises(ValidationError, match=f"'{name}' is no name for a custom role"):
+        RoleBook.model_validate({"roles": {"Publisher": role, name: role}})
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        {"actions": []},
+        {"actions": [""]},
+        {"actions": ["Microsoft.MachineLearningServices/registry/read"]},
+        {"actions": ["*/read"], "not_actions": ["*"]},
+    ],
+)
+def test_a_custom_role_has_an_action(role: dict[str, list[str]]) -> None:
+    """One that has none gives nothing and, worse, denies nothing: it is told which actions there are."""
+    with pytest.raises(ValidationError, match=r"'Odd' has none of the actions .*registries/read, .*/write, .*/delete"):
+        RoleBook.model_validate({"roles": {"Odd": role}})
