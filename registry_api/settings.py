@@ -43,7 +43,8 @@ class Settings(Record):
         str,
         Field(
             alias="AzureWebJobsStorage__tableServiceUri",
-            description="Address of the account's tables, which are then used with the app's own identity.",
+            description="Address of the account's tables, which are used with the app's own identity where there is no "
+            "`AzureWebJobsStorage`.",
         ),
     ] = ""
     queue_service: Annotated[

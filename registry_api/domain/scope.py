@@ -8,6 +8,7 @@ GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 RESOURCE_GROUP = r"[A-Za-z0-9_.()-]{1,90}"
 RESOURCE_GROUP_RULE = "must be 1 to 90 letters, digits, '_', '-', '.' or parentheses"
 _GUID, _GROUP = re.compile(GUID), re.compile(RESOURCE_GROUP)
+_PART = re.compile(r'[^/"\s]+')
 
 
 def is_guid(text: str) -> bool:
@@ -27,10 +28,19 @@ def is_resource_group(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The subscription and resource group that a registry belongs to."""
+    """The subscription and resource group that a registry belongs to.
+
+    Raises:
+        ValueError: If one of them cannot be a part of an Azure resource id.
+    """
 
     subscription_id: str
     resource_group: str
+
+    def __post_init__(self) -> None:
+        """Check both: what is stored may have been written by somebody else."""
+        if not _PART.fullmatch(self.subscription_id) or not _PART.fullmatch(self.resource_group):
+            raise ValueError("A subscription or resource group is not called so.")
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ It begins with the registry's id and ends with its tag, so that both are found w
 
 _BEGIN = '{"id":"'
 _IN_A_GROUP = f"/providers/{REGISTRY_TYPE}/"
-_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"]+/resourceGroups/[^/"]+{re.escape(_IN_A_GROUP)}')
+_HEAD = re.compile(rf'{re.escape(_BEGIN)}/subscriptions/[^/"\s]+/resourceGroups/[^/"\s]+{re.escape(_IN_A_GROUP)}')
 _TAG, _END = '"etag":"\\"', '\\""}'
 _DIGITS = 32  # of Registry.etag
 _TAG_AT, _DIGITS_AT, _END_AT = -len(_TAG) - _DIGITS - len(_END), -_DIGITS - len(_END), -len(_END)

@@ -55,6 +55,7 @@ DAMAGED = {
     "no view": "garbage",
     "no id": _DEMO.replace('"id"', '"name"', 1),
     "an id of something else": _DEMO.replace("/registries/", "/workspaces/", 1),
+    "an id that cannot be": _DEMO.replace("rg1", "rg 1", 1),
     "half an id": _DEMO.replace("/resourceGroups/", "/", 1),
     "an id of something else, in words like it": _DEMO.replace("/registries/", "/workspaces/", 1).replace(
         "{}", '{"/providers/Microsoft.MachineLearningServices/registries/":"x"}', 1
@@ -107,6 +108,21 @@ async def test_a_record_of_another_registry_is_not_shown(
             await reader.read(RegistryKey.of("t1", "demo"))
     for page in (await views.list("t1", 9, None), await store.list("t1", 9, None), await store.walk(9, None)):
         assert page.items == []
+
+
+async def test_a_record_of_a_scope_that_cannot_be_is_none(
+    store: RegistryStore, views: RegistryViews, rows: Rows
+) -> None:
+    """It would break the ids that are made of it: it hides no other one, and is told as what cannot be read."""
+    other = new("Other")
+    await store.commit(acceptance_of(other))
+    for wrong in ("a/b", "", "a b"):
+        text = new("Demo").model_dump_json().replace('"resource_group":"rg1"', f'"resource_group":"{wrong}"')
+        await rows.transact("t1:demo", [Upsert("registry", text), Upsert("view", "garbage")])
+        with pytest.raises(UnreadableError, match="t1:demo"):
+            await views.read(RegistryKey.of("t1", "demo"))
+        assert (await views.list("t1", 9, None)).items == [view_of(other)]
+        assert [one.spec.name for one in (await store.list("t1", 9, None)).items] == ["Other"]
 
 
 async def test_a_registry_without_its_view_is_there(store: RegistryStore, views: RegistryViews, rows: Rows) -> None:
