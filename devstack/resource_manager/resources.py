@@ -77,6 +77,9 @@ class Resources:
                 raise _busy("StorageAccountOperationInProgress", there)
             _same_location(there, body, "InvalidResourceLocation")
             _same(there, body, "isHnsEnabled")
+            if body.get("kind", there.body.get("kind")) != there.body.get("kind"):
+                message = "The property 'kind' was specified in the input, but it cannot be updated."
+                raise ArmError(HTTPStatus.BAD_REQUEST, "AccountPropertyCannotBeUpdated", message)
             there.body, there.state = body, SUCCEEDED
             return Response(HTTPStatus.OK, there.shown())
         owner = self._cloud.owner_of(STORAGE, name)

@@ -20,6 +20,7 @@ from registry_api.domain.spec import RegistrySpec
 from registry_api.domain.status import last_good, steps_of, with_condition, with_ready, with_steps
 
 _REACHED = {Kind.STORAGE_ACCOUNT, Kind.CONTAINER_REGISTRY}  # from the internet, unless that is forbidden
+_DELEGATED = {Kind.ML_REGISTRY}
 _UNKNOWN_CAUSE = "No cause could be noted: workers were killed, or did not reach storage; the log has more."
 
 
@@ -94,7 +95,7 @@ def update(registry: Registry, spec: RegistrySpec, acceptance: Acceptance) -> Re
         acceptance,
         state=ProvisioningState.ACCEPTED,
         deleting=False,
-        resources=_with_access(_assigned(registry, spec), registry.spec, spec),
+        resources=_with_access(registry, spec, _assigned(registry, spec)),
         **changed,
     )
 
@@ -241,16 +242,21 @@ def _is_joined(registry: Registry, spec: RegistrySpec, now: datetime) -> bool:
     return is_reached_alike and wanted(spec, placement) == registry.wanted
 
 
-def _with_access(resources: tuple[Resource, ...], before: RegistrySpec, after: RegistrySpec) -> tuple[Resource, ...]:
-    """Return resources of which those that may be reached from elsewhere are to be seen to, if that changes."""
-    if before.public_network_access == after.public_network_access:
+def _with_access(registry: Registry, spec: RegistrySpec, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    """Return resources of which those that may be reached from elsewhere are to be seen to, if that changes.
+
+    A call whose outcome nobody knows may yet undo it: until then none of them is as it should be.
+    """
+    if registry.spec.public_network_access == spec.public_network_access:
         return resources
-    return tuple(
-        resource.model_copy(update={"state": ResourceState.PENDING})
-        if resource.kind in _REACHED and resource.state is ResourceState.READY
-        else resource
-        for resource in resources
-    )
+    reached = _DELEGATED if registry.placement is not None and registry.placement.delegated else _REACHED
+
+    def seen_to(resource: Resource) -> Resource:
+        state = ResourceState.PENDING if resource.state is ResourceState.READY else resource.state
+        until = max(filter(None, (resource.may_vanish_until, resource.may_appear_until)), default=None)
+        return resource.model_copy(update={"state": state, "may_vanish_until": until})
+
+    return tuple(seen_to(resource) if resource.kind in reached else resource for resource in resources)
 
 
 def _assigned(registry: Registry, spec: RegistrySpec) -> tuple[Resource, ...]:

@@ -182,8 +182,11 @@ def _found(registry: Registry, findings: Findings, now: datetime, *, is_same: bo
                 "details": dict(seen.details) or resource.details,
             }
         )
-        doubt = findings.doubts.get(resource.key)
-        result.append(found if doubt is None else doubted(found, doubt))
+        if (doubt := findings.doubts.get(resource.key)) is not None:
+            found = doubted(found, doubt)
+            if not is_same:  # what an older request wanted of it may be something else
+                found = doubted(found, doubt._replace(verb=Verb.DELETE))
+        result.append(found)
     return tuple(result)
 
 

@@ -46,8 +46,10 @@ class Description:
         return all(tags.get(key) == value for key, value in self.body["tags"].items())
 
     def merged(self, found: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return what to send so that it is as it is to be; tags that others put there stay."""
-        return {**self.body, "tags": {**((found or {}).get("tags") or {}), **self.body["tags"]}}
+        """Return what to send so that it is as it is to be; tags that others put there stay, and what never changes."""
+        there = found or {}
+        kept = {name: there[name] for name in ("kind",) if name in self.body and there.get(name)}
+        return {**self.body, **kept, "tags": {**(there.get("tags") or {}), **self.body["tags"]}}
 
     def presence(self, found: Mapping[str, Any]) -> Presence:
         """Tell what an answer means."""

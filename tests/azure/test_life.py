@@ -74,6 +74,15 @@ async def test_a_premium_account_takes_blobs_of_every_kind(world: AzureWorld) ->
     (account,) = [thing for thing in world.things().values() if thing["type"].endswith("/storageAccounts")]
 
     assert (account["kind"], account["sku"]["name"]) == ("BlockBlobStorage", "Premium_ZRS")
+    world.change_thing(account["id"], body={"kind": "StorageV2"})  # as an earlier build has made it; it never changes
+    await converged(
+        world,
+        "eastus",
+        replication_locations=[{"location": "eastus", "storage_config": config}],
+        public_network_access="disabled",
+    )
+    after = world.things()[account["id"]]
+    assert (after["kind"], after["properties"]["publicNetworkAccess"]) == ("StorageV2", "Disabled")
 
 
 @pytest.mark.parametrize("is_at_rest", [True, False])

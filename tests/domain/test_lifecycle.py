@@ -16,6 +16,7 @@ from registry_api.domain.provisioning_state import ProvisioningState
 from registry_api.domain.registry import LEASE, READY, Registry, Visit
 from registry_api.domain.resources import Failure, FailureKind, Kind, ResourceKey, ResourceState
 from registry_api.domain.scope import Scope
+from registry_api.domain.settling import Doubt, settled
 from registry_api.domain.spec import RegistrySpec, ReplicationLocation, StorageConfig
 from registry_api.domain.visits import Findings
 from tests.domain.registries import region_states
@@ -334,6 +335,55 @@ def test_other_changes_begin_an_operation_of_their_own() -> None:
         assert (after.operation.id, after.serial, after.visit.token) == ("demo1.2", before.serial + 1, "visit 2")
     overdue = lifecycle.update(running, running.spec.model_copy(update=words), acceptance(2, NOW + timedelta(hours=1)))
     assert overdue.operation.id == "demo1.2"  # the older one can only fail
+
+
+def test_what_may_be_reached_is_seen_to_when_that_changes() -> None:
+    """Accounts and container registry, or what is delegated as a whole; and again after what a call may yet undo."""
+    before = succeeded("eastus", "westus")
+    account = next(one for one in before.resources if one.kind is Kind.STORAGE_ACCOUNT)
+    soon = NOW + timedelta(minutes=1)
+    doubtful = [
+        one.model_copy(update={"may_appear_until": soon}) if one == account else one for one in before.resources
+    ]
+    before = before.model_copy(update={"resources": tuple(doubtful)})
+    closed = before.spec.model_copy(update={"public_network_access": "disabled"})
+    after = lifecycle.update(before, closed, acceptance(2))
+
+    assert {one.kind for one in after.resources if one.state is ResourceState.PENDING} == {
+        Kind.STORAGE_ACCOUNT,
+        Kind.CONTAINER_REGISTRY,
+    }
+    noted = {one.key: one.may_vanish_until for one in after.resources}
+    assert {key: until for key, until in noted.items() if until} == {account.key: soon}
+    (seen_to,) = (one for one in after.resources if one.key == account.key)
+    ready = Observation(Presence.READY)
+    assert settled(seen_to, ready, NOW, is_wanted=True).presence is Presence.CHANGING
+    assert settled(seen_to, ready, soon + LEASE, is_wanted=True) == ready
+
+    whole = Placement(subscription_id="s", resource_group="g", delegated=True)
+    delegated = lifecycle.create(spec("eastus"), SCOPE, acceptance(1)._replace(placement=whole))
+    everything = tuple(one.model_copy(update={"state": ResourceState.READY}) for one in delegated.resources)
+    delegated = delegated.model_copy(update={"resources": everything})
+    after = lifecycle.update(
+        delegated, delegated.spec.model_copy(update={"public_network_access": "disabled"}), acceptance(2)
+    )
+    assert [one.kind for one in after.resources if one.state is ResourceState.PENDING] == [Kind.ML_REGISTRY]
+
+
+def test_a_call_of_an_older_request_may_undo_what_a_newer_one_wants() -> None:
+    """Whether it was to make or to change something: until it is over, what is seen is not for certain."""
+    doubt = Doubt(Verb.REPAIR, NOW + timedelta(minutes=1))
+    before = begun(lifecycle.retry(succeeded("eastus"), acceptance(2)))
+    key = before.resources[0].key
+    found = findings(before, Presence.READY, doubts={key: doubt})
+    for newer, expected in (
+        (before, None),
+        (lifecycle.update(before, spec("eastus", "westus"), acceptance(3)), doubt.until),
+    ):
+        after = visits.end_visit(newer, found, NOW)
+        assert after is not None
+        (resource,) = (one for one in after.resources if one.key == key)
+        assert (resource.may_appear_until, resource.may_vanish_until) == (doubt.until, expected)
 
 
 def test_the_end_of_a_visit_speaks_for_what_has_joined() -> None:
