@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _RENEW_BEFORE = 300  # seconds before a token expires
 _RENEW_AGAIN_AFTER = 30  # seconds, while the last token is still good
+_RENEW_WITHIN = 30.0  # seconds: whoever gives tokens has limits of its own, most of the time
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Bearer:
         if token is None or now >= token.expires_on:
             token = await asyncio.shield(self._renewal())
         elif now >= self._renew_at:
-            self._renewal().add_done_callback(self._note)
+            self._renewal()
         return f"Bearer {token.token}"
 
     def refused(self) -> None:
@@ -59,6 +60,7 @@ class Bearer:
         if self._renewing is None or self._renewing.done():
             self._renew_at = time.time() + _RENEW_AGAIN_AFTER
             self._renewing = asyncio.create_task(self._renew())
+            self._renewing.add_done_callback(self._note)
         return self._renewing
 
     async def _renew(self) -> "AccessToken":
@@ -72,7 +74,10 @@ class Bearer:
 
     async def _get_token(self) -> "AccessToken":
         try:
-            return await self._credential.get_token(self._scope)
+            async with asyncio.timeout(_RENEW_WITHIN):
+                return await self._credential.get_token(self._scope)
+        except TimeoutError as error:
+            raise NoTokenError("no answer in time") from error
         except Exception as error:
             from azure.core.exceptions import AzureError  # noqa: PLC0415 - costs start-up time
 

@@ -24,7 +24,7 @@ from pydantic import (
 
 from registry_api.domain import regions, signing
 from registry_api.domain.addresses import is_numeric, is_public
-from registry_api.domain.assignments import Assigned, Assignment, Guid, RoleBook, RoleDefinition
+from registry_api.domain.assignments import Assigned, Guid, RoleBook
 from registry_api.domain.record import Record
 from registry_api.domain.scope import is_guid
 from registry_api.domain.sources import WebhookSource
@@ -95,13 +95,14 @@ def _json(text: str) -> object:
 
 
 def _wrong(error: ValueError, *models: type[Record]) -> str:
-    """Return where something is wrong and why, in words that are ours: names that no model has may be secrets."""
+    """Return where something is wrong and why. Where models are given, other names than theirs may be secrets."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_input=False, include_url=False)[0]
     known = {name for model in models for name in model.model_fields}
-    place = ".".join(str(step) for step in first["loc"] if isinstance(step, int) or step in known)
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    place = ".".join(str(step) for step in first["loc"] if isinstance(step, int) or not models or step in known)
+    why = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {why}" if place else why
 
 
 _KEYS = TypeAdapter(tuple[PipelineKey, ...], config=_AT_FIRST_USE)
@@ -140,7 +141,7 @@ def roles(given: object) -> object:
     except ValueError as error:
         raise ValueError(
             "must be JSON with 'roles' (a name and its actions and not_actions) and 'assignments' (tenant, principal, "
-            f"role and scope, perhaps denies); {_wrong(error, RoleBook, RoleDefinition, Assignment)}"
+            f"role and scope, perhaps denies); {_wrong(error)}"
         ) from None
     # With anything else nobody is meant, and what is denied would be denied to nobody.
     if not all(is_guid(one.tenant) and is_guid(one.principal) for one in book.assignments):

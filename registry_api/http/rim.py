@@ -99,7 +99,7 @@ async def _answer(req: func.HttpRequest, find: _Find) -> func.HttpResponse:
         _log.exception("Request %s needs what cannot be read.", request_id)
         problem = Problem(
             Code.INTERNAL_ERROR,
-            "What is kept of it cannot be read, and was left as it is; the log tells where, under the request id.",
+            "A record that this needs cannot be read, and was left as it is; the log names it, under the request id.",
         )
         answer = error_answer([problem])
     except Exception:  # noqa: BLE001 - no stack trace may reach a caller

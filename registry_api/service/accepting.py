@@ -59,7 +59,7 @@ async def change(
     ports: Ports,
     *,
     replay: Callable[[Outcome], Replay] | None = None,
-    further: Callable[[Registry], Action] | None = None,
+    further: Callable[[Registry], Action | None] = lambda _: None,
 ) -> Outcome:
     """Change a registry as decided, if the caller may do the action, and a further one with the registry that is there.
 
@@ -71,8 +71,8 @@ async def change(
     for _ in range(_ATTEMPTS):
         stored = await look_up(ports.store.read(key), action, key.name, intent, ports.roles)
         seen = await see(stored, action, key.name, intent, ports.roles)
-        if seen is not None and further is not None:
-            seen = await see(stored, further(seen), key.name, intent, ports.roles)
+        if seen is not None and (more := further(seen)) is not None:
+            seen = await see(stored, more, key.name, intent, ports.roles)
         now = ports.clock.now()
         acceptance = Acceptance(
             caller=intent.caller,

@@ -22,7 +22,7 @@ from registry_api.service.records import Revision
 
 _ATTEMPTS = 5
 _LOOK_AHEAD = 100
-_MOST_LOOKS_AHEAD = 10  # for what the caller may read among what it may not
+_MOST_LOOKS_AHEAD = 10  # for what the caller may read behind what it may not
 
 _Record = TypeVar("_Record", Operation, Event, Undelivered)
 
@@ -177,19 +177,17 @@ async def _list(
     async def read_visible(most: int, after: str | None) -> Page[_Record]:
         """Return a page with what the caller may read; what comes before that is passed over, whatever `most` is."""
         page = await read_page(key, most, after)
-        for _ in range(_MOST_LOOKS_AHEAD):
-            shown = await visible(page.items)
-            if shown or page.continuation is None:
-                return Page(shown, page.continuation)
-            ahead = await read_page(key, _LOOK_AHEAD, page.continuation)
-            found = await visible(ahead.items)
-            if not found:
-                page = ahead
+        shown, looks = await visible(page.items), 0
+        while not shown and page.continuation is not None and looks < _MOST_LOOKS_AHEAD:
+            start, looks = page.continuation, looks + 1
+            page = await read_page(key, _LOOK_AHEAD, start)
+            if not (found := await visible(page.items)):
                 continue
-            passed = ahead.items.index(found[0])
-            start = (await read_page(key, passed, page.continuation)).continuation if passed else page.continuation
+            if passed := page.items.index(found[0]):
+                start = (await read_page(key, passed, start)).continuation or start
             page = await read_page(key, most, start)
-        return Page((), None)
+            shown = await visible(page.items)
+        return Page(shown, page.continuation if shown else None)
 
     page = await read_visible(limit, continuation)
     if not page.items and continuation is None:

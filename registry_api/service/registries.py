@@ -182,8 +182,8 @@ async def retry(
         intent.conditions.check(registry.etag)
         return lifecycle.retry(registry, acceptance) if registry.state.is_terminal else None
 
-    def further(registry: Registry) -> Action:
-        return Action.DELETE if registry.deleting else Action.WRITE
+    def further(registry: Registry) -> Action | None:
+        return Action.DELETE if registry.deleting else None
 
     return (await _change_named(name, intent, Action.WRITE, decide, ports, further=further)).registry
 
@@ -195,7 +195,7 @@ async def _change_named(
     decide: Decision,
     ports: Ports,
     *,
-    further: Callable[[Registry], Action] | None = None,
+    further: Callable[[Registry], Action | None] = lambda _: None,
 ) -> Outcome:
     if not is_registry_name(name):
         raise not_found(name)

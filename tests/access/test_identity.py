@@ -171,7 +171,7 @@ async def test_the_developer_is_there_in_development_only(environment: dict[str,
         ),
         (
             {"REGISTRY_KEYS": json.dumps([PIPELINE | {"roles": [{"role": "Owner", "scope": "/secret"}]}])},
-            "in hex; 0.roles.0.scope: Value error, must be '/', or the Azure id of a subscription",
+            "in hex; 0.roles.0.scope: must be '/', or the Azure id of a subscription",
         ),
         ({"REGISTRY_KEYS": '[{"secret": 1, "secret": 2}]'}, "in hex; a name stands twice in it"),
         (
@@ -207,7 +207,7 @@ async def test_the_developer_is_there_in_development_only(environment: dict[str,
                     {"assignments": [ROLES["assignments"][0] | {"scope": "/subscriptions/s\n"}]}
                 )
             },
-            "assignments.0.scope: Value error, must be '/', or the Azure id of a subscription",
+            "assignments.0.scope: must be '/', or the Azure id of a subscription",
         ),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from registry_api import bearer as bearer_module
 from registry_api.bearer import Bearer, NoTokenError
 from registry_api.connections import Connections, NoAnswerError, written
 from registry_api.service.ports import StorageUnavailable
@@ -103,6 +104,22 @@ async def test_nobody_waits_for_a_token_who_has_one(clock: list[float]) -> None:
 
     assert await patient == "Bearer token-2"
     assert tokens.asked == 2
+
+
+async def test_a_question_for_a_token_that_is_not_answered_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever comes later asks anew, and does not wait for it for ever; the log says once that there was none."""
+    monkeypatch.setattr(bearer_module, "_RENEW_WITHIN", 0.01)
+    tokens = Tokens()
+    bearer = Bearer(tokens, SCOPE)
+    tokens.may_answer.clear()
+    for asked in (1, 2):
+        for outcome in await asyncio.gather(*(bearer.of() for _ in range(3)), return_exceptions=True):
+            assert isinstance(outcome, NoTokenError)
+        assert (tokens.asked, caplog.text.count("is not renewed")) == (asked, asked)
+    tokens.may_answer.set()
+    assert await bearer.of() == "Bearer token-1"
 
 
 async def test_a_token_that_cannot_be_renewed_is_shown_to_its_end(
