@@ -304,7 +304,7 @@ async def test_what_follows_is_told_only_of_what_one_may_read() -> None:
 async def test_a_past_is_told_whatever_hides_it(read: Any) -> None:
     """However much there is since that the caller may not read, it finds all that it may, page by page of any size."""
     world = World(roles=ROLES)
-    world.ids = RandomIds()  # the newest are the first
+    world.ids = RandomIds()  # type: ignore[assignment] # the newest are the first
 
     async def put(place: Scope, description: str = "") -> None:
         document = examine({"name": "Demo1", "location": "eastus", "description": description})

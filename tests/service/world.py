@@ -21,7 +21,7 @@ from registry_api.service.audience import Audience, Courier
 from registry_api.service.authorizing import Inquiry
 from registry_api.service.backend import BackendError
 from registry_api.service.messages import Message, Notice
-from registry_api.service.ports import Ids, Ports, Roles, Store
+from registry_api.service.ports import Ports, Roles, Store
 from registry_api.storage.memory import MemoryQueue, MemoryRows
 from registry_api.storage.outbox import RegistryOutbox
 from registry_api.storage.store import RegistryStore
@@ -144,7 +144,7 @@ class World:
 
     def __init__(self, *, looks: int = 0, store: Store | None = None, roles: Roles | None = None) -> None:
         self.clock = ManualClock()
-        self.ids: Ids = CountingIds()
+        self.ids = CountingIds()
         self.rows = MemoryRows()
         self.store = store or RegistryStore(self.rows)
         self.views = RegistryViews(self.rows)
