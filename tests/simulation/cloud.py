@@ -14,6 +14,7 @@ from registry_api.service.backend import BackendError
 from registry_api.service.ports import Clock
 
 SETTLING_TIME = timedelta(seconds=60)
+_REACHED = {Kind.STORAGE_ACCOUNT, Kind.CONTAINER_REGISTRY}
 
 
 class Place(NamedTuple):
@@ -35,6 +36,12 @@ class Thing:
     done_at: datetime
     is_leaving: bool = False
     is_spoiled: bool = False
+    access: str = "enabled"  # from the internet
+
+    def is_as_wanted(self, registry: Registry) -> bool:
+        """Tell whether it is as a registry's spec has it."""
+        may_differ = self.place.kind not in _REACHED or self.access == registry.spec.public_network_access
+        return may_differ and not self.is_spoiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,8 @@ class Cloud:
         self._check_owner(thing, registry)
         if thing.done_at > self._clock.now():
             return Observation(Presence.CHANGING)
-        seen = Presence.DIFFERENT if thing.is_spoiled else Presence.READY
+        is_wanted = resource.key in registry.wanted
+        seen = Presence.READY if thing.is_as_wanted(registry) or not is_wanted else Presence.DIFFERENT
         return Observation(seen, {"id": "/".join(thing.place)})
 
     async def start(self, registry: Registry, action: Action) -> None:
@@ -109,6 +117,7 @@ class Cloud:
             raise unreachable(resource.region)
         else:
             thing.is_spoiled = False
+            thing.access = registry.spec.public_network_access
 
     def owned(self, key: RegistryKey) -> Iterator[Thing]:
         """Yield everything of a registry that is there, or on its way in or out."""
@@ -158,7 +167,14 @@ class Cloud:
         if resource.kind is Kind.REPLICA and not self._has_home(resource):
             raise unreachable(resource.region)
         done_at = self._clock.now() + self.duration()
-        self._things[place] = Thing(registry.key, registry.incarnation, resource.key, place, done_at)
+        self._things[place] = Thing(
+            registry.key,
+            registry.incarnation,
+            resource.key,
+            place,
+            done_at,
+            access=registry.spec.public_network_access,
+        )
 
     def _has_home(self, replica: Resource) -> bool:
         return any(

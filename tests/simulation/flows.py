@@ -101,6 +101,24 @@ async def supersede_by_deletion(world: Scenario) -> None:
     await world.settle()
 
 
+async def close(world: Scenario) -> None:
+    """What may be reached from the internet is closed, and opened again in the middle of that."""
+    await asking.existing(world, "eastus", "westus")
+    await world.ask(asking.put(world, "eastus", "westus", public_network_access="disabled"))
+    await world.work()
+    await world.ask(asking.put(world, "eastus", "westus"))
+    await world.settle()
+
+
+async def close_what_is_made(world: Scenario) -> None:
+    """A registry is closed while it is being made."""
+    world.arm()
+    await world.ask(asking.put(world, "eastus", "westus"))
+    await world.work()
+    await world.ask(asking.put(world, "eastus", "westus", public_network_access="disabled"))
+    await world.settle()
+
+
 async def join(world: Scenario) -> None:
     """A registry gets another description before a worker has begun to make it, and again in the middle of it."""
     world.arm()
@@ -278,6 +296,8 @@ FLOWS: dict[str, Flow] = {
         cancel,
         cancel_deletion,
         supersede,
+        close,
+        close_what_is_made,
         supersede_by_deletion,
         join,
         join_and_fail,

@@ -98,7 +98,9 @@ def _acceptance(entry: Entry, before: Registry, after: Registry) -> Iterator[str
 def _of_joining(before: Registry, after: Registry) -> Iterator[str]:
     """Tell whether a change goes to the operation under way if, and only if, that makes it true as it is."""
     is_joined, accepted_at = before.operation.id == after.operation.id, after.system_data.last_modified_at
-    serves = before.wanted == after.wanted and not before.operation.is_overdue(accepted_at)
+    access = before.spec.public_network_access, after.spec.public_network_access
+    is_alike = before.wanted == after.wanted and access[0] == access[1]
+    serves = is_alike and not before.operation.is_overdue(accepted_at)
     if is_joined != serves:
         yield f"it joins what is under way: {is_joined}, which makes it true: {serves}"
     accepted = {"spec", "generation", "system_data", "operation", "events"}

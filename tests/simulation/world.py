@@ -310,5 +310,7 @@ def differences(cloud: Cloud, registry: Registry) -> list[str]:
     there = {(thing.key, thing.place.name) for thing in things}
     told = [f"{key} is missing" for key, _ in sorted(wanted - there)]
     told += [f"{key} is there and not wanted" for key, _ in sorted(there - wanted)]
-    told += [f"{thing.key} is not as it is to be" for thing in things if thing.is_spoiled or thing.is_leaving]
+    told += [
+        f"{thing.key} is not as it is to be" for thing in things if thing.is_leaving or not thing.is_as_wanted(registry)
+    ]
     return told
