@@ -1,22 +1,25 @@
 """What is asked for once, of the identity endpoint and of authorities: bounded in time and size, and of one server."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from devstack.certificate import Certificate
 from registry_api.connections import Answer, NoAnswerError, fetch
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(serve: Serve) -> AsyncIterator[str]:
+async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Yield the address of a server that does this with each connection."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def got(address: str, within: float = 5.0) -> Answer:
@@ -92,8 +95,22 @@ async def test_an_answer_in_many_parts_lets_others_have_their_turn() -> None:
     assert turns > 10
 
 
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Return what a server needs whose certificate is trusted here."""
+    certificate = Certificate(tmp_path)
+    certificate.make_unless_valid()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.file, certificate.key)
+    return context
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
 @pytest.mark.parametrize(("chunks", "size"), [(1000, 1), (1000, 1024), (300, 4096), (65, 100_000)])
-async def test_what_comes_while_others_have_their_turn_is_a_part_of_the_answer(chunks: int, size: int) -> None:
+async def test_what_comes_while_others_have_their_turn_is_a_part_of_the_answer(
+    tls: ssl.SSLContext, chunks: int, size: int, *, is_secure: bool
+) -> None:
     """However many parts there are, and however long it takes until the last one is there."""
     parts = [b"%x\r\n%s\r\n" % (size, bytes([97 + number % 26]) * size) for number in range(chunks)]
 
@@ -107,7 +124,7 @@ async def test_what_comes_while_others_have_their_turn_is_a_part_of_the_answer(c
         await writer.drain()
         writer.close()
 
-    async with serving(serve) as address:
+    async with serving(serve, tls if is_secure else None) as address:
         for _ in range(5):
             answer = await fetch(address, {}, within=20, most_bytes=chunks * size)
             assert answer.body == b"".join(part.partition(b"\r\n")[2][:-2] for part in parts)
