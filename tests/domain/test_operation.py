@@ -16,7 +16,7 @@ from registry_api.domain.operation import (
     registry_key_in,
 )
 from registry_api.domain.plan import Presence
-from registry_api.domain.registry import Condition, Registry
+from registry_api.domain.registry import READY, Condition, Registry
 from registry_api.domain.resources import Failure, FailureKind, ResourceState
 from registry_api.domain.visits import end_visit
 from tests.domain.registries import ADA, EVE, NOW, SCOPE, acceptance, begun, created, seen, spec, succeeded
@@ -119,8 +119,15 @@ def test_another_try_goes_where_the_last_one_went() -> None:
     assert [resource.name for resource in lifecycle.retry(without, acceptance(3)).resources] == [
         resource.name for resource in failed.resources
     ]
-    assert (gone.state, gone.deleting, gone.wanted) == ("Deleting", True, {})
+    assert (gone.state, gone.deleting, gone.wanted, gone.operation.kind) == ("Deleting", True, {}, "Delete")
     assert {resource.state for resource in gone.resources} == {ResourceState.REMOVING}
+    troubled = deletion.model_copy(
+        update={"resources": tuple(one.model_copy(update={"failure": LOCKED}) for one in deletion.resources)}
+    )
+    assert [one.failure for one in lifecycle.retry(troubled, acceptance(3)).resources] == [None] * len(gone.resources)
+    ready = gone.condition(READY)
+    assert ready is not None
+    assert (ready.reason, ready.observed_generation) == ("Deleting", 1)
     assert {resource.state for resource in lifecycle.retry(succeeded("eastus"), acceptance(2)).resources} == {
         ResourceState.READY
     }

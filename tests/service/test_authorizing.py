@@ -209,8 +209,9 @@ async def test_what_cannot_be_read_is_told_to_whom_it_may_concern(verb: str) -> 
         assert damaged == await answer(call(world, "Never1", inquiry), without="Never1")
         assert damaged[0] == "AuthorizationFailed"
     if verb not in {"operations", "events", "undelivered"}:  # which have rows of their own
-        with pytest.raises(UnreadableError):
-            await call(world, "Demo1", Inquiry(caller("contributor"), HERE))
+        for actor in ("contributor", "keeper"):
+            with pytest.raises(UnreadableError):
+                await call(world, "Demo1", Inquiry(caller(actor), HERE))
 
 
 async def test_a_subscription_is_listed_alone() -> None:
@@ -334,6 +335,26 @@ async def test_a_past_is_told_whatever_hides_it(read: Any) -> None:
     assert len(everything) == (4 if read is history.list_events else 2)
     assert [await walk("contributor", top) for top in (1, 2, 3, 7)] == [everything] * 4
     assert len(await walk("reader", 7)) > 100
+
+
+async def test_what_hides_too_much_hides_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request looks behind so much that the caller may not read, and no further; then there is nothing."""
+    monkeypatch.setattr(history, "_LOOK_AHEAD", 5)
+    monkeypatch.setattr(history, "_MOST_LOOKS_AHEAD", 2)
+    world = World(roles=ROLES)
+    world.ids = RandomIds()  # type: ignore[assignment] # the newest are the first
+    for hidden in range(12):
+        place = HERE if hidden == 0 else BESIDE
+        document = examine({"name": "Demo1", "location": "eastus", "description": str(hidden)})
+        await registries.put(document, Intent(ROOT, place), ports=world.ports)
+        await world.settle()
+        if hidden == 0:
+            await registries.delete("Demo1", Intent(ROOT, HERE), ports=world.ports)
+            await world.settle()
+        asked = history.list_operations("Demo1", 1, None, Inquiry(caller("contributor"), HERE), ports=world.ports)
+        code, _ = await answer(asked)
+        assert code == ("ok" if hidden <= 1 + 2 * 5 - 1 else "RegistryNotFound")
+        world.clock.advance(1)
 
 
 async def test_a_deletion_is_taken_up_again_by_who_may_delete() -> None:
