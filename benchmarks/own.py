@@ -25,13 +25,9 @@ from registry_api.storage.names import TABLE
 from tests.contract.sdk.tables import SdkRows
 
 _PAGE = 100
-_ONE, _MANY = 1, 16
-_BY = {_ONE: "", _MANY: f", {_MANY} callers"}
-_CALLS = {
-    "GET": 40,
-    "PUT (JSON)": 20,
-    "page of 100": 20,
-}  # of all callers in a block: a busy machine slows down few blocks
+_BY = {1: "", 16: ", 16 callers"}
+# Of all callers in a block, of which a busy machine slows down the fewer the shorter they are.
+_CALLS = {"GET": 40, "PUT (JSON)": 20, "page of 100": 20}
 
 
 def measure(connection_string: str, blocks: int) -> list[Line]:
@@ -72,7 +68,7 @@ async def _measure(connection_string: str, blocks: int) -> dict[str, list[float]
     async def joined() -> None:
         (query,) = bare_page
         text = ",".join([row.text for row in (await query.target.scan(*query.arguments)).rows])
-        app.request("GET", "registries", query=f"?top={_PAGE}")
+        app.request("GET", "registries", query=f"?top={_PAGE}")  # which every page costs here
         app.expect(200, func.HttpResponse(f'{{"value":[{text}]}}\n', mimetype="application/json"))
 
     await put(known)

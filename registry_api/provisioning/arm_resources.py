@@ -46,9 +46,9 @@ class Description:
         return all(tags.get(key) == value for key, value in self.body["tags"].items())
 
     def merged(self, found: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return what to send so that it is as it is to be; tags that others put there stay, and what never changes."""
+        """Return what to send so that it is as it is to be; tags that others put there stay, and the kind, for good."""
         there = found or {}
-        kept = {name: there[name] for name in ("kind",) if name in self.body and there.get(name)}
+        kept = {"kind": there["kind"]} if "kind" in self.body and there.get("kind") else {}
         return {**self.body, **kept, "tags": {**(there.get("tags") or {}), **self.body["tags"]}}
 
     def presence(self, found: Mapping[str, Any]) -> Presence:
