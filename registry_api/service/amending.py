@@ -7,13 +7,12 @@ from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_amendment, admit_creation, admit_removal
 from registry_api.domain.completion import complete
 from registry_api.domain.lifecycle import Acceptance
-from registry_api.domain.names import RegistryKey, is_registry_name
 from registry_api.domain.permissions import Action
 from registry_api.domain.registry import Registry
 from registry_api.domain.validation import ListedRegion, examine
 from registry_api.service.accepting import Intent, Outcome, change
 from registry_api.service.ports import Ports
-from registry_api.service.reading import not_found
+from registry_api.service.reading import key_of, not_found
 from registry_api.service.registries import key_of_document
 
 
@@ -52,8 +51,6 @@ async def remove_regions(name: str, regions: tuple[ListedRegion, ...], intent: I
         Refusal: If there is no such registry, or the primary region is named; nothing is written then.
         StorageUnavailable: If it may or may not have been written; the same request again is safe.
     """
-    if not is_registry_name(name):
-        raise not_found(name)
 
     def decide(registry: Registry | None, acceptance: Acceptance) -> Registry | None:
         if registry is None:
@@ -62,4 +59,4 @@ async def remove_regions(name: str, regions: tuple[ListedRegion, ...], intent: I
         spec = admit_removal(registry, regions)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
-    return await change(RegistryKey.of(intent.caller.tenant, name), intent, Action.WRITE, decide, ports)
+    return await change(key_of(name, intent), intent, Action.WRITE, decide, ports)

@@ -8,7 +8,7 @@ from registry_api.domain.caller import Caller
 from registry_api.domain.changes import Change, changes
 from registry_api.domain.delivery import Undelivered
 from registry_api.domain.events import Event
-from registry_api.domain.names import RegistryKey, is_registry_name
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.operation import Operation, is_operation_id, registry_key_in
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, quote, refuse
@@ -164,9 +164,7 @@ async def _list(
     ports: Ports,
 ) -> Page[_Record]:
     """Return records of all registries that had a name, but for those that are not there for the caller."""
-    if not is_registry_name(name):
-        raise reading.not_found(name)
-    key = RegistryKey.of(inquiry.caller.tenant, name)
+    key = reading.key_of(name, inquiry)
 
     async def visible(records: Sequence[_Record]) -> Sequence[_Record]:
         groups = [record.scope.id for record in records]

@@ -30,9 +30,7 @@ async def read(name: str, inquiry: Inquiry, *, ports: Ports) -> "Registry":
     Raises:
         Refusal: If there is none of this name for the caller, or it may not read.
     """
-    if not is_registry_name(name):
-        raise not_found(name)
-    reading = ports.store.read(RegistryKey.of(inquiry.caller.tenant, name))
+    reading = ports.store.read(key_of(name, inquiry))
     stored = await look_up(reading, Action.READ, name, inquiry, ports.roles)
     registry = await see(stored, Action.READ, name, inquiry, ports.roles)
     if registry is None:
@@ -46,9 +44,7 @@ async def read_view(name: str, inquiry: Inquiry, *, views: Views, roles: Roles) 
     Raises:
         Refusal: If there is none of this name for the caller, or it may not read.
     """
-    if not is_registry_name(name):
-        raise not_found(name)
-    view = await look_up(views.read(RegistryKey.of(inquiry.caller.tenant, name)), Action.READ, name, inquiry, roles)
+    view = await look_up(views.read(key_of(name, inquiry)), Action.READ, name, inquiry, roles)
     is_seen = await may_see(Action.READ, name, scope_of(view) if view else None, inquiry, roles)
     if view is None or not is_seen:
         raise not_found(name)
@@ -119,6 +115,17 @@ async def _page(
         if continuation is None or len(found) == limit or len(passed) == len(page.items):
             break
     return Page(found, continuation)
+
+
+def key_of(name: str, inquiry: Inquiry) -> RegistryKey:
+    """Return the key of the registry that the caller calls by this name.
+
+    Raises:
+        Refusal: If none can be called so.
+    """
+    if not is_registry_name(name):
+        raise not_found(name)
+    return RegistryKey.of(inquiry.caller.tenant, name)
 
 
 def not_found(name: str) -> Refusal:

@@ -1,6 +1,5 @@
 """Create, change and delete registries."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -9,7 +8,7 @@ from registry_api.domain import lifecycle
 from registry_api.domain.admission import admit_absence, admit_change, admit_creation, admit_delete
 from registry_api.domain.lifecycle import Acceptance
 from registry_api.domain.merge_patch import merge_patch
-from registry_api.domain.names import RegistryKey, is_registry_name
+from registry_api.domain.names import RegistryKey
 from registry_api.domain.permissions import Action
 from registry_api.domain.problems import Code, Problem, Refusal, refuse
 from registry_api.domain.registry import Registry
@@ -18,7 +17,7 @@ from registry_api.service.accepting import Decision, Intent, Outcome, change
 from registry_api.service.authorizing import authorize
 from registry_api.service.once import Key, Once, digest_of
 from registry_api.service.ports import Ports
-from registry_api.service.reading import not_found
+from registry_api.service.reading import key_of, not_found
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
 _REUSED = Problem(
@@ -131,7 +130,7 @@ async def patch(
         spec = admit_change(registry, examine(merged, name), allowed)
         return None if spec is None else lifecycle.update(registry, spec, acceptance)
 
-    return await _change_named(name, intent, Action.WRITE, decide, ports)
+    return await change(key_of(name, intent), intent, Action.WRITE, decide, ports)
 
 
 async def delete(
@@ -154,7 +153,7 @@ async def delete(
         return lifecycle.delete(registry, acceptance) if admit_delete(registry) else None
 
     try:
-        return (await _change_named(name, intent, Action.DELETE, decide, ports)).registry
+        return (await change(key_of(name, intent), intent, Action.DELETE, decide, ports)).registry
     except Refusal as refusal:
         if refusal.problems[0].code is Code.REGISTRY_NOT_FOUND:
             return None
@@ -185,18 +184,4 @@ async def retry(
     def further(registry: Registry) -> Action | None:
         return Action.DELETE if registry.deleting else None
 
-    return (await _change_named(name, intent, Action.WRITE, decide, ports, further=further)).registry
-
-
-async def _change_named(
-    name: str,
-    intent: Intent,
-    action: Action,
-    decide: Decision,
-    ports: Ports,
-    *,
-    further: Callable[[Registry], Action | None] = lambda _: None,
-) -> Outcome:
-    if not is_registry_name(name):
-        raise not_found(name)
-    return await change(RegistryKey.of(intent.caller.tenant, name), intent, action, decide, ports, further=further)
+    return (await change(key_of(name, intent), intent, Action.WRITE, decide, ports, further=further)).registry
