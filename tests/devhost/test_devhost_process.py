@@ -139,7 +139,7 @@ def test_sigterm_waits_for_running_invocations(app: _App, start_host: StartHost)
     host.wait_for("slow has begun")
     host.send(signal.SIGTERM)
     host.wait_for("Stopping")
-    (app.folder / "gate").write_text("open")
+    os.close(os.open(app.folder / "gate", os.O_WRONLY))  # to write would fail: nobody reads once it is open
     caller.join(30)
     assert answers == ["slow has ended"]
     assert host.wait() == 0
